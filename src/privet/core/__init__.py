@@ -1,0 +1,1 @@
+"""The words: units, neighbours, events, guarantees, bounds, sealed values, errors. Imports nothing of Privet's."""
