@@ -36,14 +36,11 @@ class Private(Generic[T]):
     privet.core.errors.SealedValue: a Private value has no length: pass it to account.release() or account.open()
     """
 
-    __slots__ = ("_account", "_load", "_stability")
+    __slots__ = ("_account", "_load")
 
-    def __init__(self, load: Callable[[], T], *, account: str, stability: int = 1) -> None:
-        if stability < 1:
-            raise InvalidParameter(f"stability is {stability}; give a whole number of at least 1")
+    def __init__(self, load: Callable[[], T], *, account: str) -> None:
         self._load = load
         self._account = account
-        self._stability = stability
 
     @classmethod
     def wrap(cls, value: T, *, account: str) -> Private[T]:
@@ -55,19 +52,14 @@ class Private(Generic[T]):
         """Name of the account that pays for whatever leaves."""
         return self._account
 
-    @property
-    def stability(self) -> int:
-        """How many rows of this value one row of the source may touch."""
-        return self._stability
-
-    def map_rows(self, transform: Callable[[T], U], *, stability: int = 1) -> Private[U]:
+    def map_rows(self, transform: Callable[[T], U]) -> Private[U]:
         """Seal the result of a transformation that treats each row by itself; it runs when the gate opens the value.
 
-        Guarantee: holds only if one row of the input touches at most ``stability`` rows of the output, which the
-        caller states; a transformation that looks at several rows at once (a mean, a rank) does not qualify.
+        Guarantee: holds only if one row of the input touches at most one row of the output, which the caller
+        states; a transformation that looks at several rows at once (a mean, a rank) does not qualify.
         """
         load = self._load
-        return Private(lambda: transform(load()), account=self._account, stability=self._stability * stability)
+        return Private(lambda: transform(load()), account=self._account)
 
     def open(self, key: object) -> T:
         """Give the content to the gate, and to nobody else."""

@@ -1,0 +1,72 @@
+"""The ``privet`` command: finds the nouns, turns errors into one clear line and an exit code.
+
+Exit codes: 0 done; 1 the check found problems; 2 wrong input; 3 refused by a budget; 4 failed behind the gate or in
+the ledger; 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from privet._version import __version__
+from privet.cli import account, deidentify, demo, ledger, study
+from privet.core.errors import BudgetRefused, LedgerError, PrivetError, UnknownAccount
+
+app = typer.Typer(
+    name="privet",
+    help="Privacy-preserving machine learning: one gate, one ledger, one report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(study.app, name="study")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(account.app, name="account")
+app.add_typer(deidentify.app, name="deid")
+app.command("demo")(demo.demo)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"privet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+def exit_code(error: PrivetError) -> int:
+    """The exit code that an error stands for."""
+    if isinstance(error, BudgetRefused):
+        return 3
+    if isinstance(error, LedgerError) and not isinstance(error, UnknownAccount):
+        return 4
+    return 2
+
+
+def run() -> None:
+    """Entry point of the ``privet`` command."""
+    try:
+        app()
+    except PrivetError as error:
+        typer.echo(f"privet: {error}", err=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        typer.echo("privet: stopped; what was finished is kept, what was under way is forfeited", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    run()
