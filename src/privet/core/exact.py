@@ -64,3 +64,13 @@ def float_up(value: Fraction) -> float:
     """
     nearest = float(value)
     return nearest if Fraction(nearest) >= value else math.nextafter(nearest, math.inf)
+
+
+def float_down(value: Fraction) -> float:
+    """Largest float not above the rational, for a probability that must not be exceeded.
+
+    >>> float_down(Fraction(1, 10**5)) <= Fraction(1, 10**5)
+    True
+    """
+    nearest = float(value)
+    return nearest if Fraction(nearest) <= value else math.nextafter(nearest, -math.inf)

@@ -261,7 +261,6 @@ def _refusal(balance: Balance, request: Request, priced: Quote) -> str:
 
 def _claim(request: Request, priced: Quote, *, guard: str, seq: int) -> Claim:
     point = priced.price.point
-    bounded = isinstance(point, ApproxDP)
     at = now()
     return Claim(
         id=f"{seq:012d}-{os.urandom(5).hex()}",
@@ -273,8 +272,8 @@ def _claim(request: Request, priced: Quote, *, guard: str, seq: int) -> Claim:
         cost=priced.charges[0][1],
         parents=priced.charges[1:],
         guarantee=str(point),
-        epsilon=float(point.epsilon) if bounded else None,
-        delta=float(point.delta) if bounded else None,
+        epsilon=float(point.epsilon) if isinstance(point, ApproxDP) else None,
+        delta=float(point.delta) if isinstance(point, ApproxDP) else None,
         steps=request.steps,
         drawn=0,
         study=request.study,

@@ -67,8 +67,15 @@ class Ledger:
         **terms: Any,
     ) -> Account:
         """Make an account; its terms never change afterwards. ``terms`` are the other fields of ``AccountSpec``."""
-        limits = {"epsilon": exact(epsilon, name="epsilon"), "delta": exact(delta, name="delta")}
-        spec = AccountSpec(name, unit=unit, relation=relation, composition=composition, **limits, **terms)
+        spec = AccountSpec(
+            name,
+            unit=unit,
+            relation=relation,
+            epsilon=exact(epsilon, name="epsilon"),
+            delta=exact(delta, name="delta"),
+            composition=composition,
+            **terms,
+        )
         self.book.create(spec)
         return Account(self, name)
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from privet.accounting.price import Price, price
 from privet.accounting.renyi import renyi_curve
-from privet.core.errors import AccountMismatch, BudgetRefused
+from privet.core.errors import AccountMismatch, BudgetRefused, UnsupportedEvent
 from privet.core.events import Event, is_private
-from privet.core.exact import exact
+from privet.core.exact import exact, float_down
 from privet.core.guarantees import ApproxDP
 from privet.core.neighbours import PrivacyUnit, Relation
 from privet.ledger.account import AccountSpec
@@ -42,7 +42,15 @@ def quote(event: Event, *, accounts: tuple[AccountSpec, ...], delta: float | Fra
         free = tuple((spec.name, nothing(len(spec.orders))) for spec in accounts)
         return Quote(price(event, relation=own.relation, delta=0.0), free)
     asked = claim_delta(own) if delta is None else exact(delta, name="delta")
-    priced = price(event, relation=own.relation, delta=float(asked))
+    try:
+        priced = price(event, relation=own.relation, delta=float_down(asked))
+    except UnsupportedEvent:
+        if asked > 0:
+            raise
+        raise BudgetRefused(
+            f"account {own.name!r} has no delta, and this mechanism has no bound without one; nothing was opened. "
+            "Use a pure mechanism (Laplace noise), or an account with a delta"
+        ) from None
     return Quote(priced, tuple((spec.name, amount(event, spec=spec, priced=priced)) for spec in accounts))
 
 
@@ -54,7 +62,7 @@ def amount(event: Event, *, spec: AccountSpec, priced: Price) -> Amount:
     if not isinstance(priced.point, ApproxDP):
         return Amount(None, 0, renyi)
     epsilon = epsilon_units(Fraction(float(priced.point.epsilon)))
-    return Amount(epsilon, delta_units(exact(float(priced.point.delta))), renyi)
+    return Amount(epsilon, delta_units(Fraction(float(priced.point.delta))), renyi)
 
 
 def renyi_amount(event: Event, *, spec: AccountSpec) -> Amount:

@@ -1,0 +1,59 @@
+"""How the benchmarks measure: interleaved rounds, medians, and a results file with versions and date."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def interleaved(works: dict[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
+    """Median wall seconds of each work, run in turn so that a slow moment of the machine hits all of them."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for work in works.values():
+        work()
+    for _ in range(rounds):
+        for name, work in works.items():
+            begun = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def show(title: str, *, columns: list[str], rows: list[list[object]]) -> None:
+    """Print a small table."""
+    cells = [columns, *[[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    print(f"\n{title}")
+    for row in cells:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def keep(name: str, body: dict[str, Any], *, packages: list[str]) -> None:
+    """Write results with the versions and the date they belong to."""
+    RESULTS.mkdir(exist_ok=True)
+    made = {
+        "benchmark": name,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": {package: _version(package) for package in ["privet", *packages]},
+        "results": body,
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,1 @@
+"""Learning across sites that never pool their rows."""

@@ -1,0 +1,162 @@
+"""Reading a study's table: its header when it is checked, its rows only behind the gate."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privet.core.errors import MissingDependency, SpecError
+from privet.study.spec import ROW, StudyFile, StudySpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CSV = (".csv", ".csv.gz", ".txt")
+PARQUET = (".parquet", ".pq")
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names of a table's columns. Reads the header and no row.
+
+    Errors: SpecError if the file is missing, empty or of a kind that is not read.
+    """
+    if not path.is_file():
+        raise SpecError(f"[data] source: there is no file {path}; give the path of a CSV or Parquet file")
+    if path.name.endswith(PARQUET):
+        return tuple(_parquet().read_schema(path).names)
+    if not path.name.endswith(CSV):
+        raise SpecError(f"[data] source: {path.name} is neither CSV ({', '.join(CSV)}) nor Parquet; convert it")
+    with _open_text(path) as lines:
+        header = next(csv.reader(lines), [])
+    if not header or any(not name.strip() for name in header):
+        raise SpecError(f"[data] source: the first line of {path.name} must name every column")
+    return tuple(name.strip() for name in header)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Every row of a table. CSV cells stay text, so that a postcode keeps its leading zero."""
+    pandas = _pandas()
+    if path.name.endswith(PARQUET):
+        return pandas.read_parquet(path)
+    table = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    table.columns = [name.strip() for name in table.columns]
+    return table
+
+
+def check_columns(study: StudyFile) -> tuple[str, ...]:
+    """Compare the study with the header of its data.
+
+    Errors: SpecError naming the column, the place in the file and the columns there are.
+    """
+    names = column_names(study.path(study.spec.data.source))
+    for place, wanted in _wanted(study.spec):
+        if wanted not in names:
+            raise SpecError(f"{place}: the data have no column {wanted!r}; they have: {', '.join(names)}")
+    return names
+
+
+def _wanted(spec: StudySpec) -> list[tuple[str, str]]:
+    wanted = [(f"[data.schema.{name}]", name) for name in spec.data.columns]
+    if spec.data.unit != ROW:
+        wanted.append(("[data] unit", spec.data.unit))
+    if spec.protect is not None:
+        wanted += [("[protect] quasi_identifiers", name) for name in spec.protect.quasi_identifiers]
+    return wanted
+
+
+def unit_codes(table: pd.DataFrame, spec: StudySpec) -> NDArray[np.int64]:
+    """A number for each row's unit: equal for rows of one unit."""
+    if spec.data.unit == ROW:
+        return np.arange(len(table), dtype=np.int64)
+    codes, _ = _pandas().factorize(table[spec.data.unit].astype(str))
+    return np.asarray(codes, dtype=np.int64)
+
+
+def bound_contributions(table: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
+    """Keep at most ``max_rows_per_unit`` rows of each unit: the first ones, whatever the other units hold."""
+    if spec.data.unit == ROW:
+        return table
+    rank = table.groupby(spec.data.unit, sort=False).cumcount()
+    return table[rank < spec.data.max_rows_per_unit].reset_index(drop=True)
+
+
+def held_out(table: pd.DataFrame, spec: StudySpec) -> NDArray[np.bool_]:
+    """Which rows are kept for evaluation.
+
+    A unit's place depends on a hash of its own key or row and on the study's name alone, so that adding a unit
+    never moves another from one side to the other.
+    """
+    keys = _unit_keys(table, spec)
+    share = int(spec.train.held_out * 2**32)
+    salt = f"held-out {spec.study.name}".encode()
+    drawn = [int.from_bytes(hashlib.blake2b(key, digest_size=4, salt=_salt(salt)).digest(), "big") for key in keys]
+    return np.asarray([value < share for value in drawn], dtype=np.bool_)
+
+
+def site_of(table: pd.DataFrame, spec: StudySpec, *, sites: int) -> NDArray[np.int64]:
+    """Which simulated site holds each row: by a hash of the unit, so that no unit ever moves another."""
+    salt = f"sites {spec.study.name}".encode()
+    drawn = [
+        int.from_bytes(hashlib.blake2b(key, digest_size=8, salt=_salt(salt)).digest(), "big") % sites
+        for key in _unit_keys(table, spec)
+    ]
+    return np.asarray(drawn, dtype=np.int64)
+
+
+def _salt(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def _unit_keys(table: pd.DataFrame, spec: StudySpec) -> list[bytes]:
+    if spec.data.unit != ROW:
+        return [str(value).encode() for value in table[spec.data.unit]]
+    columns = [table[name].astype(str) for name in table.columns]
+    return ["\x1f".join(row).encode() for row in zip(*columns, strict=True)]
+
+
+def target_of(table: pd.DataFrame, spec: StudySpec) -> NDArray[np.int64]:
+    """1 where the target is above the public threshold, else 0; a value that is not a number counts as 0."""
+    values = _pandas().to_numeric(table[spec.train.target], errors="coerce").to_numpy(dtype=np.float64)
+    return np.asarray(np.nan_to_num(values, nan=-np.inf) > spec.train.positive_above, dtype=np.int64)
+
+
+def feature_columns(table: pd.DataFrame, spec: StudySpec) -> dict[str, NDArray[Any]]:
+    """The feature columns as plain arrays: floats for numbers and flags, text for categories."""
+    columns: dict[str, NDArray[Any]] = {}
+    for name in spec.features:
+        if spec.data.columns[name].kind == "category":
+            columns[name] = table[name].astype(str).to_numpy(dtype=object)
+        else:
+            columns[name] = _pandas().to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+    return columns
+
+
+def _open_text(path: Path) -> Any:
+    if path.name.endswith(".gz"):
+        import gzip
+
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise MissingDependency(
+            "a study reads its table with pandas; install it with: pip install privet[data]"
+        ) from None
+    return pandas
+
+
+def _parquet() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingDependency("Parquet needs pyarrow; install it with: pip install privet[data]") from None
+    return pyarrow.parquet

@@ -1,0 +1,77 @@
+"""Exact per-unit clipped gradient sums of logistic regression.
+
+The gradient of a row is (p - y) * x, so its norm is |p - y| * |x|: clipping costs no more than the gradient itself. With
+several rows a unit, a unit's rows are summed first and the sum is clipped (user-level clipping).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """Rows of one data set. Shapes: ``features`` (n, d), ``labels`` (n,) of 0 and 1, ``units`` (n,) or None.
+
+    ``units`` numbers each row's unit; None means that every row is its own.
+    """
+
+    features: Floats
+    labels: NDArray[np.int64]
+    units: NDArray[np.int64] | None = None
+
+    def select(self, chosen: NDArray[np.bool_]) -> LabelledRows:
+        units = None if self.units is None else self.units[chosen]
+        return LabelledRows(self.features[chosen], self.labels[chosen], units)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def probabilities(weights: Floats, *, features: Floats) -> Floats:
+    """P(label = 1) of each row under logistic weights, without overflow.
+
+    >>> probabilities(np.zeros(2), features=np.ones((1, 2)))
+    array([0.5])
+    """
+    margin = features @ weights
+    shrunk = np.exp(-np.abs(margin))
+    return np.asarray(np.where(margin >= 0, 1 / (1 + shrunk), shrunk / (1 + shrunk)), dtype=np.float64)
+
+
+def clipped_gradient_sum(weights: Floats, *, rows: LabelledRows, clip_norm: float) -> Floats:
+    """Sum over units of each unit's gradient, scaled down to norm at most ``clip_norm``.
+
+    Guarantee: one unit changes the result by at most ``clip_norm`` in L2 norm if it is added or removed, whatever its
+    rows hold: a unit whose gradient is not finite contributes zero.
+    Shapes: ``weights`` and the result (d,).
+    """
+    # A row that is not finite would turn the whole product into NaN, so it is left out before the product.
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.isfinite(rows.features).all(axis=1)
+        features = np.where(finite[:, None], rows.features, 0.0)
+        residual = (probabilities(weights, features=features) - rows.labels) * finite
+        if rows.units is None:
+            norms = np.abs(residual) * np.linalg.norm(features, axis=1)
+            return np.asarray(features.T @ (residual * _factors(norms, clip_norm)), dtype=np.float64)
+        sums = _sum_by_unit(features * residual[:, None], rows.units)
+        return np.asarray(sums.T @ _factors(np.linalg.norm(sums, axis=1), clip_norm), dtype=np.float64)
+
+
+def _factors(norms: Floats, clip_norm: float) -> Floats:
+    """What each unit's gradient is multiplied by; zero for one whose norm overflowed."""
+    # The bound is kept a hair below the clip norm, so that rounding cannot carry a unit above it.
+    limit = clip_norm * (1 - 1e-12)
+    return np.where(np.isfinite(norms), limit / np.maximum(norms, limit), 0.0)
+
+
+def _sum_by_unit(gradients: Floats, units: NDArray[np.int64]) -> Floats:
+    codes, inverse = np.unique(units, return_inverse=True)
+    sums = np.zeros((len(codes), gradients.shape[1]))
+    np.add.at(sums, inverse, gradients)
+    return np.where(np.isfinite(sums).all(axis=1, keepdims=True), sums, 0.0)
