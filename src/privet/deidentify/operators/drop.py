@@ -1,0 +1,20 @@
+"""Take a column out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Leaves nothing of the column."""
+
+    def apply(self, column: Any, *, key: bytes) -> Any:
+        return None
+
+    def describe(self) -> str:
+        return "dropped"
+
+
+OPERATOR = Drop

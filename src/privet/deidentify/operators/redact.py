@@ -1,0 +1,22 @@
+"""Replace every cell by the same text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Keeps only which cells were filled."""
+
+    text: str = "[redacted]"
+
+    def apply(self, column: Any, *, key: bytes) -> Any:
+        return column.astype(object).where(column.isna(), self.text)
+
+    def describe(self) -> str:
+        return "redacted"
+
+
+OPERATOR = Redact

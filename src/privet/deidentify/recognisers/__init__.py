@@ -1,0 +1,1 @@
+"""Recognisers, one file each, found by file name. Each defines RECOGNISER."""
