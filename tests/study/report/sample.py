@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 from privet.study.report.model import (
     CERTIFICATE_QUESTIONS,
@@ -45,8 +46,13 @@ def claims() -> tuple[ClaimView, ...]:
     def claim(name: str, epsilon: float, covers: str, **rest: object) -> ClaimView:
         fields = {"state": "committed", "receipt": f"c-{name[:4].lower()}-0007", "this_study": True, **rest}
         return ClaimView(
-            name=name, when="2026-11-24T09:12:00+00:00", guarantee=f"epsilon {epsilon} at delta 2.5e-07",
-            epsilon=epsilon, delta=2.5e-7, covers=covers, **fields,  # type: ignore[arg-type]
+            name=name,
+            when="2026-11-24T09:12:00+00:00",
+            guarantee=f"epsilon {epsilon} at delta 2.5e-07",
+            epsilon=epsilon,
+            delta=2.5e-7,
+            covers=covers,
+            **fields,  # type: ignore[arg-type]
         )
 
     return (
@@ -59,20 +65,31 @@ def claims() -> tuple[ClaimView, ...]:
     )  # fmt: skip
 
 
+# The curve of one Gaussian mechanism (Dong, Roth & Su 2022, Corollary 2.13), so that the figures agree with each other.
+MU = 0.49109
+NORMAL = NormalDist()
+
+
+def gaussian_delta(epsilon: float) -> float:
+    near, far = NORMAL.cdf(-epsilon / MU + MU / 2), NORMAL.cdf(-epsilon / MU - MU / 2)
+    return max(0.0, near - math.exp(epsilon) * far)
+
+
 def risk() -> RiskView:
-    curve = tuple(CurvePoint(0.1 * i, 0.08 * math.exp(-0.28 * i - 0.006 * i * i)) for i in range(41))
     gain = math.exp(0.5)
+    found = {fpr: NORMAL.cdf(NORMAL.inv_cdf(fpr) + MU) for fpr in (0.01, 0.001)}
     return RiskView(
         covers="everything this account has paid for",
         epsilon=2.21,
         delta=1e-6,
-        curve=curve,
-        accuracy_from_curve=0.5883,
+        curve=tuple(CurvePoint(0.1 * step, gaussian_delta(0.1 * step)) for step in range(33)),
+        accuracy_from_curve=NORMAL.cdf(MU / 2),
         accuracy_from_point=0.9011,
-        tpr=(TprBound(0.01, 0.0318, 0.0909), TprBound(0.001, 0.0046, 0.0091)),
+        tpr=(TprBound(0.01, found[0.01], 0.0909), TprBound(0.001, found[0.001], 0.0091)),
         posterior=tuple(PosteriorPoint(p / 20, p / 20 * gain / (p / 20 * gain + 1 - p / 20)) for p in range(21)),
+        posterior_note="It may be surer with a chance of δ.",
         sentences=(
-            "Of 1,000 people, an attacker who may wrongly accuse 10 outsiders finds at most 32 of 1,000 members.",
+            "Of 1,000 members, an attacker who may wrongly accuse 10 of 1,000 outsiders finds at most 34.",
             "Nobody's risk changes more than this, however much else the attacker knows.",
         ),
     )
@@ -188,7 +205,9 @@ def minimal() -> StudyReport:
         created="2026-11-24",
         versions=(Version("Privet", "0.1.0"), Version("Python", "3.11.9")),
         verdict=Verdict("ok", "Nothing was released."),
-        dataset=DatasetView("patients", Withheld("reason-rows"), "person", "one person exchanged for another", 5, "ward 3"),
+        dataset=DatasetView(
+            "patients", Withheld("reason-rows"), "person", "one person exchanged for another", 5, "ward 3"
+        ),
         budget=BudgetView("ward", 1.0, 0.0, 0.0, 0.0, "basic composition", Withheld("reason-joint"), ()),
         risk=Withheld("reason-risk"),
         comparison=Withheld("reason-comparison"),

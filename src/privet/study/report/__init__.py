@@ -10,7 +10,13 @@ from typing import Any
 
 __all__ = ["CERTIFICATE_QUESTIONS", "StudyReport", "Withheld", "render", "write"]
 
-_HOMES = {"CERTIFICATE_QUESTIONS": "model", "StudyReport": "model", "Withheld": "model", "render": "html", "write": "html"}
+_HOMES = {
+    "CERTIFICATE_QUESTIONS": "model",
+    "StudyReport": "model",
+    "Withheld": "model",
+    "render": "html",
+    "write": "html",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,15 +1,16 @@
-"""The figures of the page again, exactly as the machine has them."""
+"""The figures of the page again, with as many digits as anybody can check."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from privet.study.report import words
+from privet.study.report.figures import written_out
 from privet.study.report.model import AttackView, Estimate, ReidentificationView, RiskView, StudyReport, Withheld
 
 
 def exact_values(report: StudyReport) -> tuple[tuple[str, str], ...]:
-    """Name and unrounded value of every figure that the page rounds; what is withheld is left to the page."""
+    """Name and precise value of every figure that the page writes rounded; what is withheld is left to the page."""
     found = [*_budget(report), *_risk(report.risk), *_models(report), *_tables(report.reidentification)]
     for attack in () if isinstance(report.attacks, Withheld) else report.attacks:
         found.extend(_attack(attack))
@@ -38,7 +39,7 @@ def _risk(view: RiskView | Withheld) -> Named:
     for bound in () if isinstance(view.tpr, Withheld) else view.tpr:
         yield f"Risk: members found at {words.tick(bound.fpr)} false alarms, whole curve", bound.from_curve
         yield f"Risk: members found at {words.tick(bound.fpr)} false alarms, (epsilon, delta) alone", bound.from_point
-    for point in () if isinstance(view.posterior, Withheld) else view.posterior:
+    for point in written_out(() if isinstance(view.posterior, Withheld) else view.posterior):
         yield f"Risk: belief after a belief of {words.precise(point.prior)}", point.posterior
 
 

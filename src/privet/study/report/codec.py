@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import numbers
 import types
 import typing
 from typing import Any
@@ -45,12 +46,18 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Withheld):
         return {"withheld": value.reason}
     if dataclasses.is_dataclass(value):
-        return {item.name: _encode(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        hints = _hints(type(value))
+        return {name: _encode(_plain(getattr(value, name), kind)) for name, kind in hints.items()}
     if isinstance(value, tuple):
         return [_encode(part) for part in value]
-    if isinstance(value, float):
-        return INFINITY if math.isinf(value) else float(value)
-    return value
+    return INFINITY if isinstance(value, float) and math.isinf(value) else value
+
+
+def _plain(value: Any, kind: Any) -> Any:
+    """A number as Python's own type that the field declares: 1 and numpy's 1.0 are written the same as 1.0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return value
+    return float(value) if float in (typing.get_args(kind) or (kind,)) else int(value)
 
 
 @functools.cache

@@ -18,11 +18,12 @@ from privet.study.report.model import (
     TprResult,
     Withheld,
 )
-from privet.study.report.svg import SMALL, Drawing, Scale, fit, responsive, text_width, ticks
+from privet.study.report.svg import SMALL, WIDE, Drawing, Scale, fit, responsive, text_width, ticks
 
+MODEL_ROW, GROUP_ROW, ATTACK_ROW = 72, 68, 76
 _KIND_STYLE = {
-    "private-central": "fill",
-    "private-federated": "fill",
+    "private-central": "soft",
+    "private-federated": "soft",
     "non-private": "hatched",
     "baseline": "neutral",
 }
@@ -60,7 +61,7 @@ def _accuracy(drawing: Drawing, view: ComparisonView) -> None:
     scale = Scale(0, 1, 0.5, drawing.width - 0.5)
     measured = [(m, m.accuracy) for m in view.models if not isinstance(m.accuracy, Withheld)]
     bases = [value.value for model, value in measured if model.kind == "baseline"]
-    bottom = 24 + 62 * len(view.models)
+    bottom = 24 + MODEL_ROW * len(view.models)
     drawing.title = "Accuracy of each model, with confidence intervals"
     drawing.description = "; ".join(f"{model.name}: {estimate(value)}" for model, value in measured) + "."
     for mark in (0, 0.25, 0.5, 0.75, 1):
@@ -68,9 +69,11 @@ def _accuracy(drawing: Drawing, view: ComparisonView) -> None:
         side = "start" if mark == 0 else "end" if mark == 1 else "middle"
         drawing.text(scale(mark), bottom + 16, words.tick(mark), style="small", anchor=side)
     for row, model in enumerate(view.models):
-        _model_row(drawing, model, 40 + 62 * row, scale)
+        _model_row(drawing, model, 42 + MODEL_ROW * row, scale)
+        for base in bases:
+            drawing.line(scale(base), 45 + MODEL_ROW * row, scale(base), 69 + MODEL_ROW * row, style="bound")
     for base in bases:
-        drawing.line(scale(base), 16, scale(base), bottom, style="bound")
+        drawing.line(scale(base), 16, scale(base), 24, style="bound")
         side = "end" if base > 0.5 else "start"
         drawing.text(scale(base), 11, f"baseline {words.percent(base)}", style="small", anchor=side)
     drawing.height = bottom + 24
@@ -78,7 +81,7 @@ def _accuracy(drawing: Drawing, view: ComparisonView) -> None:
 
 def _model_row(drawing: Drawing, model: ModelView, y: float, scale: Scale) -> None:
     withheld = isinstance(model.accuracy, Withheld)
-    value = "not shown" if isinstance(model.accuracy, Withheld) else estimate(model.accuracy)
+    value = "not shown" if isinstance(model.accuracy, Withheld) else _short(drawing, model.accuracy)
     drawing.text(0, y, fit(model.name, drawing.width - text_width(value) - 14), style="haloed")
     drawing.text(drawing.width, y, value, style="number haloed", anchor="end")
     if isinstance(model.accuracy, Withheld):
@@ -90,6 +93,11 @@ def _model_row(drawing: Drawing, model: ModelView, y: float, scale: Scale) -> No
     if note:
         drawing.text(0, y + 37, fit(note, drawing.width, size=SMALL), style="small haloed")
     drawing.description += f" {model.name} is not shown." if withheld else ""
+
+
+def _short(drawing: Drawing, value: Estimate) -> str:
+    """The interval in numbers only where there is room; the table below always has it."""
+    return estimate(value) if drawing.width >= WIDE else words.percent(value.value)
 
 
 def _interval(drawing: Drawing, value: Estimate, scale: Scale, y: float) -> None:
@@ -111,13 +119,13 @@ def _class_sizes(drawing: Drawing, view: ReidentificationView) -> None:
     drawing.bar(92, 2, 14, 12, style="fill")
     drawing.text(114, 13, "after")
     for row, label in enumerate(labels):
-        y = 44 + 58 * row
-        drawing.text(0, y, fit(f"Group size {label}", drawing.width))
+        y = 46 + GROUP_ROW * row
+        drawing.text(0, y, fit(f"Groups of {label}", drawing.width))
         for offset, shares, style in ((8, before, "hatched"), (24, after, "fill")):
             length = scale(shares.get(label, 0.0))
             drawing.bar(0, y + offset, length, 13, style=style)
             drawing.text(length + 6, y + offset + 11, _share(shares, label), style="small number")
-    drawing.height = 44 + 58 * len(labels) - 12
+    drawing.height = 46 + GROUP_ROW * len(labels) - 24
 
 
 def _by_label(sizes: tuple[ClassSize, ...] | Withheld) -> dict[str, float]:
@@ -139,14 +147,14 @@ def _attacks(drawing: Drawing, views: tuple[AttackView, ...]) -> None:
         drawing.height = 24
         return
     marks = [mark for mark in ticks(max(_reach(result) for _, result in rows), most=4) if mark <= 1]
-    scale = Scale(0, marks[-1], 6, drawing.width - 16)
+    scale = Scale(0, marks[-1], 12, drawing.width - 16)
     start = _attack_legend(drawing)
-    bottom = start + 62 * len(rows)
+    bottom = start + ATTACK_ROW * len(rows)
     for mark in marks:
         drawing.line(scale(mark), start - 4, scale(mark), bottom, style="grid")
         drawing.text(scale(mark), bottom + 16, words.tick(mark), style="small", anchor="middle")
     for row, (view, result) in enumerate(rows):
-        _attack_row(drawing, view, result, start + 14 + 62 * row, scale)
+        _attack_row(drawing, view, result, start + 14 + ATTACK_ROW * row, scale)
     drawing.text(drawing.width, bottom + 36, "share of members found", style="muted", anchor="end")
     drawing.height = bottom + 44
 
@@ -159,7 +167,11 @@ def _reach(result: TprResult) -> float:
 def _attack_legend(drawing: Drawing) -> float:
     """Explain the three marks; returns where the rows begin."""
     x, y = 6.0, 12.0
-    for mark, label in (("point", "found, with interval"), ("chance", "by chance"), ("bound", "most the guarantee allows")):
+    for mark, label in (
+        ("point", "found, with interval"),
+        ("chance", "by chance"),
+        ("bound", "most the guarantee allows"),
+    ):
         if x + text_width(label) + 20 > drawing.width:
             x, y = 6.0, y + 22
         if mark == "point":
@@ -173,8 +185,9 @@ def _attack_legend(drawing: Drawing) -> float:
 
 def _attack_row(drawing: Drawing, view: AttackView, result: TprResult, y: float, scale: Scale) -> None:
     value, wanted = estimate(result.tpr), words.tick(result.fpr_wanted)
-    drawing.text(0, y, fit(f"{view.target}: {view.attack}", drawing.width - text_width(value) - 14), style="haloed")
-    drawing.text(drawing.width, y, value, style="number haloed", anchor="end")
+    short = _short(drawing, result.tpr)
+    drawing.text(0, y, fit(f"{view.target}: {view.attack}", drawing.width - text_width(short) - 14), style="haloed")
+    drawing.text(drawing.width, y, short, style="number haloed", anchor="end")
     drawing.line(scale.start, y + 18, scale.end, y + 18, style="axis")
     drawing.line(scale(result.fpr_realised), y + 10, scale(result.fpr_realised), y + 26, style="chance")
     if isinstance(result.bound, Withheld):

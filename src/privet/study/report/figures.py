@@ -7,12 +7,13 @@ colour alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from privet.study.report import words
 from privet.study.report.model import BudgetView, ClaimView, CurvePoint, PosteriorPoint, RiskView, Withheld
-from privet.study.report.svg import WIDE, Drawing, Scale, fit, responsive, text_width, ticks
+from privet.study.report.svg import SMALL, WIDE, Drawing, Scale, fit, responsive, text_width, ticks
 
 MOST_CLAIMS = 12
 SMALLEST_DELTA = 1e-12
@@ -60,13 +61,13 @@ def _budget_claims(drawing: Drawing, claims: tuple[ClaimView, ...], scale: Scale
     top = 84.0
     if not claims:
         return 56
-    drawing.text(0, top, "Each charge by itself", style="muted")
+    drawing.text(0, top, "Each charge by itself", style="strong")
     shown = claims
     if len(claims) > MOST_CLAIMS:
         shown = tuple(sorted(claims, key=lambda claim: -claim.epsilon)[:MOST_CLAIMS])
     for row, claim in enumerate(shown):
-        _claim_row(drawing, claim, top + 26 + 40 * row, scale)
-    bottom = top + 26 + 40 * len(shown)
+        _claim_row(drawing, claim, top + 28 + 40 * row, scale)
+    bottom = top + 28 + 40 * len(shown)
     if len(shown) < len(claims):
         drawing.text(0, bottom, f"and {len(claims) - len(shown)} smaller ones, in the appendix", style="muted")
         bottom += 14
@@ -99,7 +100,11 @@ def _people(drawing: Drawing, accuracy: float) -> None:
     more = right - 50
     drawing.title = f"Of 100 guesses, at most {right} right instead of 50"
     drawing.description = f"100 small figures: 50 right by luck, {more} more at most, {100 - right} wrong."
-    labels = (("luck", "50 right by luck alone"), ("hatched", f"{more} more, at most"), ("outline", f"{100 - right} wrong"))
+    labels = (
+        ("luck", "50 right by luck alone"),
+        ("hatched", f"{more} more, at most"),
+        ("outline", f"{100 - right} wrong"),
+    )
     x, y = 4.0, 100 // per_row * deep + 14
     for style, label in labels:
         if x + text_width(label) + 30 > drawing.width:
@@ -126,11 +131,13 @@ def _curve(drawing: Drawing, view: RiskView) -> None:
     down = Scale(low, high, 248, 34)
     _curve_frame(drawing, marks, range(low, high + 1, max(1, math.ceil((high - low) / 6))), across, down)
     drawing.path([(across(p.epsilon), down(math.log10(p.delta))) for p in points], style="curve")
-    drawing.description = f"delta falls from {words.delta(points[0].delta)} at epsilon {words.epsilon(points[0].epsilon)} "
+    drawing.description = (
+        f"delta falls from {words.delta(points[0].delta)} at epsilon {words.epsilon(points[0].epsilon)} "
+    )
     drawing.description += f"to {words.delta(points[-1].delta)} at epsilon {words.epsilon(points[-1].epsilon)}."
     if shown:
         _account_point(drawing, view, across, down)
-    drawing.height = 290
+    drawing.height = 294
 
 
 def _drawable(points: tuple[CurvePoint, ...]) -> list[CurvePoint]:
@@ -147,18 +154,21 @@ def _curve_frame(drawing: Drawing, marks: list[float], powers: range, across: Sc
     drawing.line(across.start, down.start, across.end, down.start, style="axis")
     for mark in marks:
         drawing.text(across(mark), down.start + 18, f"{mark:g}", style="small", anchor="middle")
-    drawing.text(across.end, down.start + 38, "ε, privacy loss", style="muted", anchor="end")
+    drawing.text(across.end, down.start + 40, "ε, privacy loss", style="muted", anchor="end")
 
 
 def _account_point(drawing: Drawing, view: RiskView, across: Scale, down: Scale) -> None:
     x, y = across(view.epsilon), down(math.log10(view.delta))
-    label = f"ε {words.epsilon(view.epsilon)} at δ {words.delta(view.delta)}"
+    lines = [f"ε = {words.epsilon(view.epsilon)}", f"δ = {words.delta(view.delta)}"]
+    label = " at ".join(lines)
     drawing.line(x, y, x, down.start, style="guide")
     drawing.line(across.start, y, x, y, style="guide")
     drawing.dot(x, y, 5.5, style="point")
-    beside = x + 12 + text_width(label) <= drawing.width
-    place = (x + 12, y - 8) if beside else (drawing.width - 4, y - 14)
-    drawing.text(*place, label, style="strong haloed", anchor="start" if beside else "end")
+    if x + 12 + text_width(label) <= drawing.width:
+        lines = [label]
+    left = min(x + 12, drawing.width - 1.1 * max(map(text_width, lines)))
+    for row, words_of_line in enumerate(reversed(lines)):
+        drawing.text(left, y - 10 - 17 * row, words_of_line, style="strong haloed")
     drawing.description += f" The account's point: {label}."
 
 
@@ -168,7 +178,7 @@ def _posterior(drawing: Drawing, points: tuple[PosteriorPoint, ...]) -> None:
     known = sorted(points, key=lambda point: point.prior)
     drawing.title = "Belief before and after seeing everything that was released"
     drawing.description = "; ".join(
-        f"from {words.percent(p.prior)} to at most {words.percent(p.posterior)}" for p in _told(known)
+        f"from {words.percent(p.prior)} to at most {words.percent(p.posterior)}" for p in written_out(known)
     )
     drawing.text(0, 12, "Belief afterwards, at most", style="muted")
     for mark in (0, 0.25, 0.5, 0.75, 1):
@@ -181,8 +191,11 @@ def _posterior(drawing: Drawing, points: tuple[PosteriorPoint, ...]) -> None:
     drawing.path(upper + lower, style="area", closed=True)
     drawing.line(across(0), down(0), across(1), down(1), style="guide")
     drawing.path(upper, style="curve")
-    drawing.text(across(0.74), down(0.74) + 22, "learns nothing", style="small haloed")
-    for point in _told(known):
+    place = min(across(0.74), across.end - text_width("learns nothing", size=SMALL))
+    drawing.text(
+        place, down((place - across.start) / (across.end - across.start)) + 22, "learns nothing", style="small haloed"
+    )
+    for point in written_out(known):
         _belief(drawing, point, across, down)
     drawing.height = 314
 
@@ -195,7 +208,7 @@ def _belief(drawing: Drawing, point: PosteriorPoint, across: Scale, down: Scale)
     drawing.text(x + 8, down(point.prior) + 16, label, style="strong haloed")
 
 
-def _told(points: list[PosteriorPoint]) -> list[PosteriorPoint]:
+def written_out(points: Sequence[PosteriorPoint]) -> list[PosteriorPoint]:
     """The points nearest to a belief of one in ten and of even odds: those whose numbers are written out."""
     nearest = (min(points, key=lambda point: abs(point.prior - wanted)) for wanted in (0.1, 0.5)) if points else ()
     return sorted(set(nearest), key=lambda point: point.prior)

@@ -35,7 +35,7 @@ def _worst_case(report: StudyReport) -> Tile:
     bound = risk if isinstance(risk, Withheld) else risk.accuracy
     if isinstance(bound, Withheld):
         return Tile(heading, NOT_SHOWN, bound.reason)
-    note = "guesses right at most about who is in the data; a coin gets 50"
+    note = "guesses about who is in the data are right at most; a coin gets 50"
     return Tile(heading, f"{words.out_of_100(bound)} of 100", note)
 
 

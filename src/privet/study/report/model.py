@@ -201,7 +201,8 @@ class RiskView:
     """What the guarantee means for one person, whatever the attacker knows or does.
 
     ``covers`` says what was put together to get (``epsilon``, ``delta``). The accuracies are upper bounds for an
-    attacker who starts at even odds; 0.5 is a coin. ``sentences`` are further readings in frequency form.
+    attacker who starts at even odds; 0.5 is a coin. ``posterior_note`` says how the belief bound is meant ("except
+    with chance delta"), ``sentences`` are further readings in frequency form.
     """
 
     covers: str
@@ -212,6 +213,7 @@ class RiskView:
     accuracy_from_point: float | Withheld
     tpr: tuple[TprBound, ...] | Withheld
     posterior: tuple[PosteriorPoint, ...] | Withheld
+    posterior_note: str = ""
     sentences: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -7,9 +7,7 @@ from datetime import datetime
 
 NO_GUARANTEE = "no guarantee"
 # Not strftime: its month names follow the locale of whoever runs the study, and a report must not.
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+_MONTHS = "January February March April May June July August September October November December".split()
 
 
 def epsilon(value: float) -> str:
@@ -30,7 +28,7 @@ def epsilon(value: float) -> str:
 def delta(value: float) -> str:
     """A chance in words where it is a round one, else in powers of ten.
 
-    >>> delta(1e-6), delta(0), delta(3.2e-7), delta(0.02)
+    >>> delta(1e-6), delta(0), delta(3.21e-7), delta(0.02)
     ('1 in 1,000,000', '0', '3.2 × 10⁻⁷', '0.02')
     """
     if value == 0:
@@ -62,18 +60,18 @@ def ten_to(power: int) -> str:
 
 
 def percent(value: float) -> str:
-    """One decimal; what is not 0 or 1 is not shown as 0 % or 100 %.
+    """One decimal, two below 1 %; what is not 0 or 1 is not shown as 0 % or 100 %.
 
-    >>> percent(0.5512), percent(0.0001), percent(0.99999), percent(1), percent(0)
-    ('55.1%', 'under 0.1%', 'over 99.9%', '100%', '0%')
+    >>> percent(0.5512), percent(0.0046), percent(0.00001), percent(0.99999), percent(1), percent(0)
+    ('55.1%', '0.46%', 'under 0.01%', 'over 99.9%', '100%', '0%')
     """
     if value in (0, 1):
         return f"{value:.0%}"
-    if value < 0.0005:
-        return "under 0.1%"
+    if value < 0.00005:
+        return "under 0.01%"
     if value >= 0.9995:
         return "over 99.9%"
-    return f"{value:.1%}"
+    return f"{value:.2%}" if value < 0.00995 else f"{value:.1%}"
 
 
 def tick(value: float) -> str:
@@ -127,12 +125,12 @@ def seconds(value: float) -> str:
 
 
 def precise(value: float) -> str:
-    """The number as the machine has it, for the appendix.
+    """The number to eight digits, for the appendix.
 
-    >>> precise(1.9961234), precise(math.inf), precise(3)
-    ('1.9961234', 'infinite', '3')
+    >>> precise(1.996123456789), precise(math.inf), precise(3), precise(2.5e-7)
+    ('1.9961235', 'infinite', '3', '2.5e-07')
     """
-    return "infinite" if math.isinf(value) else repr(value)
+    return "infinite" if math.isinf(value) else f"{value:.8g}"
 
 
 def moment(value: str) -> str:
