@@ -130,7 +130,8 @@ def attacks() -> tuple[AttackView, ...]:
     unbounded = Withheld("no guarantee covers this model")
     return (
         AttackView("central model", "Loss threshold", True, 8000, 8000, share(0.503, 0.494, 0.512),
-                   results((0.01, 0.0099, 0.0107, 0.0086, 0.0133, 0.0203), (0.001, 0.001, 0.0011, 0.0005, 0.0021, 0.0024)),
+                   results((0.01, 0.0099, 0.0107, 0.0086, 0.0133, 0.0203),
+                           (0.001, 0.001, 0.0011, 0.0005, 0.0021, 0.0024)),
                    0.0, 4.71),
         AttackView("model without protection", "Loss threshold", False, 8000, 8000, share(0.521, 0.512, 0.53),
                    results((0.01, 0.0101, 0.0164, 0.0138, 0.0194, unbounded)), 0.12, 4.71, LABORATORY),
@@ -143,13 +144,13 @@ def certificate() -> tuple[CertificateLine, ...]:
         "one person-year",
         "one person-year more or less; the number of rows is private",
         "1 row each; a person with five years takes part five times",
-        "central: the hospital's own process holds data, book and gate. Federated: the sites trust each other not to collude",
+        "central: the hospital's process holds data, book, gate. Federated: the sites trust each other not to collude",
         "final coefficients of the central model; the global model after every federated round",
         "5 charges, one of them from earlier work, one forfeited and still counted",
         "none: the settings were fixed in advance on stand-in data",
         "Poisson sampling at rate 0.02, the sampler that ran",
         "privet 0.1.0 with dp-accounting 0.6.0 (loss distributions), filter over Renyi orders",
-        "noise from the operating system's generator; discrete samplers for counts, floating-point Gaussian in training",
+        "noise from the system's generator; discrete samplers for counts, floating-point Gaussian in training",
         "bounds of 11 columns, stated in the study file",
         "no attack proved more than epsilon 0; the most it could have proved is 4.71",
     )
@@ -173,7 +174,8 @@ def full() -> StudyReport:
                             "person-year", "one person-year more or less", 1,
                             "public records with made-up names, addresses and numbers"),
         budget=BudgetView("people-2026", 3.0, 1e-6, 2.21, 7.5e-7,
-                          "a Renyi filter of order 24, which holds for charges chosen one after another", 1.87, claims()),
+                          "a Renyi filter of order 24, which holds for charges chosen one after another", 1.87,
+                          claims()),
         risk=risk(),
         comparison=comparison(),
         identifiers=(

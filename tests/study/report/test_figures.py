@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -213,7 +214,7 @@ def test_ticks_are_few_rise_and_cover(top):
     assert 2 <= len(marks) <= 7
     assert marks[0] == 0
     assert marks[-1] >= top * (1 - 1e-9)
-    assert all(a < b for a, b in zip(marks, marks[1:], strict=False))
+    assert all(a < b for a, b in pairwise(marks))
 
 
 @pytest.mark.parametrize(("value", "pixel"), [(-5, 100), (0, 100), (5, 150), (10, 200), (1e300, 200)])

@@ -7,6 +7,7 @@ import os
 import re
 from html.parser import HTMLParser
 from importlib import resources
+from itertools import pairwise
 
 import pytest
 
@@ -224,7 +225,7 @@ def test_headings_never_skip_a_level(report):
     levels = [int(tag[1]) for tag, _ in Page(render(report)).tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_every_table_has_a_caption_and_every_figure_a_caption(full):

@@ -29,7 +29,7 @@ def encode_report(report: StudyReport) -> dict[str, Any]:
 def decode_report(body: dict[str, Any]) -> StudyReport:
     """Read a report back.
 
-    Errors: InvalidParameter for another format or version, and for a field that is unknown, missing or of the wrong type.
+    Errors: InvalidParameter for another format or version, and for a field that is unknown, missing or mistyped.
     """
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise InvalidParameter(f"this is not a study report; its field 'format' should be {FORMAT!r}")
@@ -46,7 +46,8 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Withheld):
         return {"withheld": value.reason}
     if dataclasses.is_dataclass(value):
-        hints = _hints(type(value))
+        kind: Any = type(value)
+        hints = _hints(kind)
         return {name: _encode(_plain(getattr(value, name), kind)) for name, kind in hints.items()}
     if isinstance(value, tuple):
         return [_encode(part) for part in value]
@@ -57,11 +58,13 @@ def _plain(value: Any, kind: Any) -> Any:
     """A number as Python's own type that the field declares: 1 and numpy's 1.0 are written the same as 1.0."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return value
-    return float(value) if float in (typing.get_args(kind) or (kind,)) else int(value)
+    if float in (typing.get_args(kind) or (kind,)):
+        return float(value)
+    return int(value) if isinstance(value, numbers.Integral) else value
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from privet.core.receipts import digest
@@ -36,7 +36,7 @@ def render(report: StudyReport) -> str:
         figures=figures,
         comparisons=comparisons,
         breaks_bound=breaks_bound,
-        style=Markup(_resource("style.css")),  # noqa: S704 - our own file
+        style=Markup(_resource("style.css")),
     )
 
 
@@ -66,7 +66,13 @@ def _resource(name: str) -> str:
 
 @functools.cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     writers: dict[str, Callable[[Any], str]] = {
         "epsilon": words.epsilon,
         "delta": words.delta,
@@ -82,7 +88,7 @@ def _template() -> Template:
     }
     environment.filters.update({name: _or_reason(write) for name, write in writers.items()})
     environment.tests["withheld"] = lambda value: isinstance(value, Withheld)
-    return environment.from_string(_resource("template.html.j2"))
+    return environment.get_template("template.html.j2")
 
 
 def _or_reason(write: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -16,10 +16,59 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from privet.core.errors import InvalidParameter
+from privet.study.report.evidence import (
+    AttackView,
+    ClassSize,
+    ColumnView,
+    Combination,
+    ComparisonView,
+    CurvePoint,
+    ModelKind,
+    ModelView,
+    PosteriorPoint,
+    ReidentificationView,
+    RiskView,
+    TableRisk,
+    TprBound,
+    TprResult,
+)
+from privet.study.report.values import Estimate, Interval, Withheld, check_amounts, check_shares
+
+__all__ = [
+    "CERTIFICATE_QUESTIONS",
+    "AttackView",
+    "BudgetView",
+    "CertificateLine",
+    "ClaimState",
+    "ClaimView",
+    "ClassSize",
+    "ColumnView",
+    "Combination",
+    "ComparisonView",
+    "CurvePoint",
+    "DatasetView",
+    "Estimate",
+    "FederatedView",
+    "Interval",
+    "ModelKind",
+    "ModelView",
+    "PosteriorPoint",
+    "ReidentificationView",
+    "RiskView",
+    "StepStatus",
+    "StepView",
+    "StudyReport",
+    "TableRisk",
+    "TprBound",
+    "TprResult",
+    "Verdict",
+    "VerdictLevel",
+    "Version",
+    "Withheld",
+]
 
 VerdictLevel: TypeAlias = Literal["ok", "caution", "problem"]
 ClaimState: TypeAlias = Literal["reserved", "committed", "forfeited"]
-ModelKind: TypeAlias = Literal["private-central", "private-federated", "non-private", "baseline"]
 StepStatus: TypeAlias = Literal["done", "skipped", "failed"]
 
 CERTIFICATE_QUESTIONS: tuple[str, ...] = (
@@ -37,40 +86,7 @@ CERTIFICATE_QUESTIONS: tuple[str, ...] = (
     "Public data used",
     "Audit results",
 )
-"""What a claim of differential privacy must answer (after NIST SP 800-226, 2025). An unanswered one is shown as such."""
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """A value that is not in the report, and why: "not run", "the policy keeps it back", "costs budget".
-
-    >>> Withheld("the attack was not run").reason
-    'the attack was not run'
-    """
-
-    reason: str
-
-    def __post_init__(self) -> None:
-        if not self.reason.strip():
-            raise InvalidParameter("a withheld value has no reason; say in words why it is not shown")
-
-
-def _amounts(owner: Any, *names: str, infinite: bool = False) -> None:
-    """Refuse NaN and negative numbers, and infinity unless it has a meaning for these fields."""
-    for name in names:
-        value = getattr(owner, name)
-        if isinstance(value, Withheld):
-            continue
-        if math.isnan(value) or value < 0 or (math.isinf(value) and not infinite):
-            kind = "a number of at least 0" + (" (infinity is allowed)" if infinite else ", not infinite")
-            raise InvalidParameter(f"{type(owner).__name__}.{name} is {value}; give {kind}")
-
-
-def _shares(owner: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if not isinstance(value, Withheld) and not 0 <= value <= 1:
-            raise InvalidParameter(f"{type(owner).__name__}.{name} is {value}; give a share from 0 to 1")
+"""What a claim of differential privacy must answer (after NIST SP 800-226, 2025). An unanswered one shows as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +140,8 @@ class ClaimView:
     this_study: bool = True
 
     def __post_init__(self) -> None:
-        _amounts(self, "epsilon", infinite=True)
-        _shares(self, "delta")
+        check_amounts(self, "epsilon", infinite=True)
+        check_shares(self, "delta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +163,8 @@ class BudgetView:
     claims: tuple[ClaimView, ...]
 
     def __post_init__(self) -> None:
-        _amounts(self, "epsilon_limit", "epsilon_spent", "joint_epsilon", infinite=True)
-        _shares(self, "delta_limit", "delta_spent")
+        check_amounts(self, "epsilon_limit", "epsilon_spent", "joint_epsilon", infinite=True)
+        check_shares(self, "delta_limit", "delta_spent")
 
     @property
     def epsilon_left(self) -> float:
@@ -156,235 +172,6 @@ class BudgetView:
         if math.isinf(self.epsilon_spent):
             return 0.0
         return max(0.0, self.epsilon_limit - self.epsilon_spent)
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """One point of the privacy curve: at this ``epsilon`` the guarantee holds with this ``delta``."""
-
-    epsilon: float
-    delta: float
-
-    def __post_init__(self) -> None:
-        _amounts(self, "epsilon", infinite=True)
-        _shares(self, "delta")
-
-
-@dataclass(frozen=True, slots=True)
-class TprBound:
-    """The largest share of members an attacker can find if only ``fpr`` of the others may be accused wrongly.
-
-    ``from_curve`` reads the whole privacy curve, ``from_point`` only (epsilon, delta); both are upper bounds.
-    """
-
-    fpr: float
-    from_curve: float | Withheld
-    from_point: float | Withheld
-
-    def __post_init__(self) -> None:
-        _shares(self, "fpr", "from_curve", "from_point")
-
-
-@dataclass(frozen=True, slots=True)
-class PosteriorPoint:
-    """An attacker who believed with ``prior`` that somebody is in the data can believe at most ``posterior`` after."""
-
-    prior: float
-    posterior: float
-
-    def __post_init__(self) -> None:
-        _shares(self, "prior", "posterior")
-
-
-@dataclass(frozen=True, slots=True)
-class RiskView:
-    """What the guarantee means for one person, whatever the attacker knows or does.
-
-    ``covers`` says what was put together to get (``epsilon``, ``delta``). The accuracies are upper bounds for an
-    attacker who starts at even odds; 0.5 is a coin. ``posterior_note`` says how the belief bound is meant ("except
-    with chance delta"), ``sentences`` are further readings in frequency form.
-    """
-
-    covers: str
-    epsilon: float
-    delta: float
-    curve: tuple[CurvePoint, ...] | Withheld
-    accuracy_from_curve: float | Withheld
-    accuracy_from_point: float | Withheld
-    tpr: tuple[TprBound, ...] | Withheld
-    posterior: tuple[PosteriorPoint, ...] | Withheld
-    posterior_note: str = ""
-    sentences: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _amounts(self, "epsilon", infinite=True)
-        _shares(self, "delta", "accuracy_from_curve", "accuracy_from_point")
-
-    @property
-    def accuracy(self) -> float | Withheld:
-        """The better of the two bounds: the curve's if it is known."""
-        return self.accuracy_from_point if isinstance(self.accuracy_from_curve, Withheld) else self.accuracy_from_curve
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A confidence interval; ``level`` is its coverage, for example 0.95."""
-
-    low: float
-    high: float
-    level: float
-
-    def __post_init__(self) -> None:
-        _shares(self, "low", "high", "level")
-        if self.low > self.high:
-            raise InvalidParameter(f"interval is [{self.low}, {self.high}]; give the lower end first")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A measured share with its interval, or the reason why it has none."""
-
-    value: float
-    interval: Interval | Withheld
-
-    def __post_init__(self) -> None:
-        _shares(self, "value")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelView:
-    """How well one model does. ``epsilon`` is its own price: infinite for a model without a guarantee.
-
-    ``charged`` says whether the *accuracy figure* was paid for from the account. If it was not, ``label`` must say
-    what it is, for example "laboratory figure, not released, outside the guarantee".
-    """
-
-    name: str
-    kind: ModelKind
-    epsilon: float | Withheld
-    accuracy: Estimate | Withheld
-    charged: bool
-    label: str = ""
-
-    def __post_init__(self) -> None:
-        _amounts(self, "epsilon", infinite=True)
-        if not self.charged and not self.label.strip():
-            raise InvalidParameter(f"figure of model {self.name!r} was not charged; its label must say what it is")
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonView:
-    """The models side by side; ``measured_on`` says on which rows and with which target, in a sentence."""
-
-    measured_on: str
-    models: tuple[ModelView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnView:
-    """One column: what kind of identifier it holds ("name", "none found"), in which share of cells, what was done."""
-
-    column: str
-    found: str | Withheld
-    share: float | Withheld
-    action: str
-
-    def __post_init__(self) -> None:
-        _shares(self, "share")
-
-
-@dataclass(frozen=True, slots=True)
-class ClassSize:
-    """A bar of the class-size histogram: ``share`` of all rows that sit in groups of size ``label`` ("1", "2-4")."""
-
-    label: str
-    share: float
-
-    def __post_init__(self) -> None:
-        _shares(self, "share")
-
-
-@dataclass(frozen=True, slots=True)
-class Combination:
-    """A set of columns and the share of rows that it alone makes unique."""
-
-    columns: tuple[str, ...]
-    unique_share: float
-
-    def __post_init__(self) -> None:
-        _shares(self, "unique_share")
-
-
-@dataclass(frozen=True, slots=True)
-class TableRisk:
-    """How easily rows of one table are told apart. ``k`` is the size of the smallest group of look-alike rows."""
-
-    rows: int | Withheld
-    k: int | Withheld
-    unique_share: float | Withheld
-    class_sizes: tuple[ClassSize, ...] | Withheld
-    dangerous: tuple[Combination, ...] | Withheld
-
-    def __post_init__(self) -> None:
-        _amounts(self, "rows", "k")
-        _shares(self, "unique_share")
-
-
-@dataclass(frozen=True, slots=True)
-class ReidentificationView:
-    """The table before and after protection, judged by the same ``quasi_identifiers``.
-
-    Use the same class-size labels in both, so that the bars can be compared. ``label`` says what these figures are:
-    they are read from the data itself and carry no guarantee unless they were charged.
-    """
-
-    quasi_identifiers: tuple[str, ...]
-    before: TableRisk
-    after: TableRisk
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class TprResult:
-    """Members found at a wanted false-positive rate, with the rate that was really met.
-
-    ``bound`` is the most that the guarantee allows at the realised rate.
-    """
-
-    fpr_wanted: float
-    fpr_realised: float
-    tpr: Estimate
-    bound: float | Withheld
-
-    def __post_init__(self) -> None:
-        _shares(self, "fpr_wanted", "fpr_realised", "bound")
-
-
-@dataclass(frozen=True, slots=True)
-class AttackView:
-    """One attack on one model: what an attacker really achieved.
-
-    ``covered`` is True when the target falls under a guarantee of the account; else ``label`` says what the figure is.
-    ``epsilon_at_least`` is the lower bound that the result proves, ``ceiling`` the largest value this audit could have
-    proved with so many members and non-members.
-    """
-
-    target: str
-    attack: str
-    covered: bool
-    members: int
-    non_members: int
-    auc: Estimate | Withheld
-    tpr: tuple[TprResult, ...] | Withheld
-    epsilon_at_least: float | Withheld
-    ceiling: float | Withheld
-    label: str = ""
-
-    def __post_init__(self) -> None:
-        _amounts(self, "members", "non_members")
-        _amounts(self, "epsilon_at_least", "ceiling", infinite=True)
-        if not self.covered and not self.label.strip():
-            raise InvalidParameter(f"attack on {self.target!r} is outside the guarantee; its label must say so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +187,7 @@ class FederatedView:
     simulated: bool
 
     def __post_init__(self) -> None:
-        _amounts(self, "sites", "rounds", "bytes_per_round_per_site")
+        check_amounts(self, "sites", "rounds", "bytes_per_round_per_site")
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,7 +207,7 @@ class StepView:
     status: StepStatus
 
     def __post_init__(self) -> None:
-        _amounts(self, "seconds")
+        check_amounts(self, "seconds")
 
 
 @dataclass(frozen=True, slots=True)

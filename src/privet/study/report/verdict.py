@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 
-from privet.study.report.model import CERTIFICATE_QUESTIONS, AttackView, StudyReport, TprResult, Verdict, Withheld
+from privet.study.report.model import (
+    CERTIFICATE_QUESTIONS,
+    AttackView,
+    StudyReport,
+    TprResult,
+    Verdict,
+    VerdictLevel,
+    Withheld,
+)
 
-_GRAVITY = {"ok": 0, "caution": 1, "problem": 2}
+_GRAVITY: dict[VerdictLevel, int] = {"ok": 0, "caution": 1, "problem": 2}
 
 
 def settled(report: StudyReport) -> Verdict:
     """The verdict with every contradiction added as a point; its level is never milder than the figures allow."""
     problems, cautions = _problems(report), _cautions(report)
     given = report.verdict
-    level = max((given.level, "problem" if problems else "caution" if cautions else "ok"), key=_GRAVITY.__getitem__)
+    found: VerdictLevel = "problem" if problems else "caution" if cautions else "ok"
+    level = max(given.level, found, key=_GRAVITY.__getitem__)
     sentence = given.sentence
     if _GRAVITY[level] > _GRAVITY[given.level]:
         sentence = "The figures in this report do not support a better verdict than this one; the reasons are below."

@@ -7,7 +7,20 @@ from datetime import datetime
 
 NO_GUARANTEE = "no guarantee"
 # Not strftime: its month names follow the locale of whoever runs the study, and a report must not.
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def epsilon(value: float) -> str:
