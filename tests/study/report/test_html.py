@@ -203,6 +203,10 @@ def test_no_none_and_no_nan_reaches_the_reader(report):
     assert not re.search(r"\b(None|nan|inf|Withheld|undefined)\b", text)
 
 
+def test_an_unanswered_question_of_the_certificate_tells_the_reader_to_ask(minimal):
+    assert Page(render(minimal)).text.count("Not stated. Ask before signing.") == 12
+
+
 def test_the_same_report_gives_the_same_page(report):
     again = StudyReport.from_json(report.to_json())
     assert render(report) == render(again)

@@ -23,7 +23,7 @@ from privet.study.report.model import (
     StudyReport,
     Withheld,
 )
-from privet.study.report.verdict import settled, unanswered
+from privet.study.report.verdict import certificate, settled, unanswered
 
 
 @pytest.mark.parametrize("which", ["full", "minimal"])
@@ -145,3 +145,13 @@ def test_unanswered_questions_of_the_certificate_are_found_in_order(full, minima
     only = dataclasses.replace(full, certificate=(*full.certificate[1:], CertificateLine("Other", "more")))
     assert unanswered(only) == ("Guarantee",)
     assert settled(only).level == "caution"
+
+
+def test_the_certificate_keeps_the_order_of_its_questions_and_ends_with_further_lines(full, minimal):
+    shuffled = dataclasses.replace(full, certificate=(CertificateLine("Other", "more"), *full.certificate[::-1]))
+    assert [label for label, _ in certificate(shuffled)] == [*model.CERTIFICATE_QUESTIONS, "Other"]
+    assert dict(certificate(minimal))["Guarantee"] is None
+
+
+def test_an_overruled_verdict_still_says_what_the_study_had_concluded(minimal):
+    assert any(minimal.verdict.sentence in point for point in settled(minimal).points)

@@ -18,7 +18,7 @@ from privet.study.report import comparisons, figures, words
 from privet.study.report.appendix import exact_values
 from privet.study.report.glance import tiles
 from privet.study.report.model import StudyReport, Withheld
-from privet.study.report.verdict import breaks_bound, settled, unanswered
+from privet.study.report.verdict import breaks_bound, certificate, settled
 
 
 def render(report: StudyReport) -> str:
@@ -30,7 +30,7 @@ def render(report: StudyReport) -> str:
         report=report,
         verdict=settled(report),
         tiles=tiles(report),
-        unanswered=unanswered(report),
+        certificate=certificate(report),
         exact_values=exact_values(report),
         fingerprint=digest(report.to_json()),
         figures=figures,

@@ -14,6 +14,7 @@ from privet.study.report.model import (
     Withheld,
 )
 
+_OVERRULED = "The figures in this report do not support a better verdict than this one; the reasons are below."
 _GRAVITY: dict[VerdictLevel, int] = {"ok": 0, "caution": 1, "problem": 2}
 
 
@@ -23,16 +24,24 @@ def settled(report: StudyReport) -> Verdict:
     given = report.verdict
     found: VerdictLevel = "problem" if problems else "caution" if cautions else "ok"
     level = max(given.level, found, key=_GRAVITY.__getitem__)
-    sentence = given.sentence
-    if _GRAVITY[level] > _GRAVITY[given.level]:
-        sentence = "The figures in this report do not support a better verdict than this one; the reasons are below."
-    return Verdict(level, sentence, (*problems, *given.points, *cautions))
+    if level == given.level:
+        return Verdict(level, given.sentence, (*problems, *given.points, *cautions))
+    claimed = f"The study itself had concluded: “{given.sentence}”"
+    return Verdict(level, _OVERRULED, (*problems, *cautions, claimed, *given.points))
 
 
 def unanswered(report: StudyReport) -> tuple[str, ...]:
     """The questions of the certificate that nobody answered, in their order."""
     answered = {line.label for line in report.certificate}
     return tuple(question for question in CERTIFICATE_QUESTIONS if question not in answered)
+
+
+def certificate(report: StudyReport) -> tuple[tuple[str, str | Withheld | None], ...]:
+    """Question and answer: the known questions in their order (None where nobody answered), then any further lines."""
+    answers = {line.label: line.value for line in report.certificate}
+    asked = tuple((question, answers.get(question)) for question in CERTIFICATE_QUESTIONS)
+    further = tuple((line.label, line.value) for line in report.certificate if line.label not in CERTIFICATE_QUESTIONS)
+    return asked + further
 
 
 def breaks_bound(attack: AttackView, result: TprResult) -> bool:
