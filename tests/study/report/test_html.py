@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 from html.parser import HTMLParser
@@ -10,6 +11,8 @@ from importlib import resources
 from itertools import pairwise
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from privet.core.receipts import digest
 from privet.study.report import render, write
@@ -236,6 +239,22 @@ def test_every_table_has_a_caption_and_every_figure_a_caption(full):
     tags = [tag for tag, _ in Page(render(full)).tags]
     assert tags.count("table") == tags.count("caption") > 5
     assert tags.count("figure") == tags.count("figcaption") > 5
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    limit=st.sampled_from([0.0, 1e-9, 3.0, math.inf]),
+    spent=st.sampled_from([0.0, 1e-300, 2.5, 1e9, math.inf]),
+    bound=st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_the_page_stands_at_every_extreme_and_infinite_loss_reads_no_guarantee(full, limit, spent, bound):
+    budget = dataclasses.replace(full.budget, epsilon_limit=limit, epsilon_spent=spent, joint_epsilon=spent)
+    risk = dataclasses.replace(full.risk, epsilon=spent, accuracy_from_curve=bound)
+    page = Page(render(dataclasses.replace(full, budget=budget, risk=risk)))
+    assert page.faults == []
+    assert not re.search(r"\b(nan|inf)\b", page.text)
+    assert not re.search(r"ε = no guarantee|of no guarantee|no guarantee (spent|left|of)", page.text)
+    assert ("Problem found" in page.text) == (spent > limit)
 
 
 def test_the_laboratory_label_stands_with_its_figure(full):

@@ -44,11 +44,12 @@ def _budget(drawing: Drawing, view: BudgetView) -> None:
     known = [value for value in (limit, spent, *(claim.epsilon for claim in view.claims)) if math.isfinite(value)]
     scale = Scale(0, max(known, default=1.0) or 1.0, 0, drawing.width)
     left = "limit passed" if spent > limit else f"{words.epsilon(view.epsilon_left)} left"
-    of_limit = "no limit" if math.isinf(limit) else f"limit {words.epsilon(limit)}"
+    of_limit = "no limit" if math.isinf(limit) else f"{left} · limit {words.epsilon(limit)}"
+    of_spent = words.NO_GUARANTEE if math.isinf(spent) else f"{words.epsilon(spent)} spent"
     drawing.title = "Privacy budget spent and left"
-    drawing.description = f"Spent {words.epsilon(spent)}, {of_limit}, {left}."
-    drawing.text(0, 14, f"{words.epsilon(spent)} spent", style="strong")
-    drawing.text(drawing.width, 14, f"{left} · {of_limit}", style="muted", anchor="end")
+    drawing.description = f"{of_spent}, {of_limit}."
+    drawing.text(0, 14, of_spent, style="strong")
+    drawing.text(drawing.width, 14, of_limit, style="muted", anchor="end")
     drawing.bar(0, 24, scale(limit), 24, style="track")
     drawing.bar(0, 24, scale(spent), 24, style="fill")
     if limit < spent:

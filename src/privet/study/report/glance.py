@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from privet.study.report import words
@@ -26,8 +27,13 @@ def tiles(report: StudyReport) -> tuple[Tile, ...]:
 
 def _budget(report: StudyReport) -> Tile:
     view = report.budget
-    figure = f"{words.epsilon(view.epsilon_spent)} of {words.epsilon(view.epsilon_limit)}"
-    return Tile("Privacy budget spent", figure, f"epsilon; {words.epsilon(view.epsilon_left)} is left for later work")
+    heading, spent = "Privacy budget spent", words.epsilon(view.epsilon_spent)
+    if math.isinf(view.epsilon_spent):
+        return Tile(heading, spent, "something left without any bound")
+    if math.isinf(view.epsilon_limit):
+        return Tile(heading, spent, "epsilon; the account has no limit")
+    figure = f"{spent} of {words.epsilon(view.epsilon_limit)}"
+    return Tile(heading, figure, f"epsilon; {words.epsilon(view.epsilon_left)} is left for later work")
 
 
 def _worst_case(report: StudyReport) -> Tile:
@@ -35,7 +41,7 @@ def _worst_case(report: StudyReport) -> Tile:
     bound = risk if isinstance(risk, Withheld) else risk.accuracy
     if isinstance(bound, Withheld):
         return Tile(heading, NOT_SHOWN, bound.reason)
-    note = "guesses about who is in the data are right at most; a coin gets 50"
+    note = "is the most anybody can guess right about who is in the data; a coin gets 50"
     return Tile(heading, f"{words.out_of_100(bound)} of 100", note)
 
 

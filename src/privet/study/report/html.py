@@ -75,6 +75,7 @@ def _template() -> Template:
     )
     writers: dict[str, Callable[[Any], str]] = {
         "epsilon": words.epsilon,
+        "loss": words.loss,
         "delta": words.delta,
         "percent": words.percent,
         "tick": words.tick,

@@ -38,6 +38,15 @@ def epsilon(value: float) -> str:
     return f"{value:,.2f}" if value < 1e6 else f"{value:.2e}"
 
 
+def loss(value: float) -> str:
+    """Epsilon with its letter, where a sentence needs one.
+
+    >>> loss(1.5), loss(math.inf)
+    ('ε = 1.50', 'no guarantee')
+    """
+    return NO_GUARANTEE if math.isinf(value) else f"ε = {epsilon(value)}"
+
+
 def delta(value: float) -> str:
     """A chance in words where it is a round one, else in powers of ten.
 
