@@ -51,8 +51,9 @@ def _budget(drawing: Drawing, view: BudgetView) -> None:
     drawing.text(0, 14, of_spent, style="strong")
     drawing.text(drawing.width, 14, of_limit, style="muted", anchor="end")
     drawing.bar(0, 24, scale(limit), 24, style="track")
-    drawing.bar(0, 24, scale(spent), 24, style="fill")
+    drawing.bar(0, 24, scale(min(spent, limit)), 24, style="fill")
     if limit < spent:
+        drawing.bar(scale(limit), 24, scale(spent) - scale(limit), 24, style="hatched")
         drawing.line(scale(limit), 20, scale(limit), 52, style="bound")
     drawing.height = _budget_claims(drawing, view.claims, scale)
 
