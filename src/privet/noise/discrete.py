@@ -124,7 +124,7 @@ class LaplaceTables:
         index = self.top.draw(words[-1], read=read)
         # Never below the true limit: the index is compared before it is shifted, so nothing can wrap around.
         if index.max(initial=0) >= LARGEST_DRAW >> max(0, self.top_shift - 1):
-            raise InvalidParameter(f"a draw fell outside +-{LARGEST_DRAW}; take a smaller scale or a coarser grid")
+            raise outside()
         negative = index & 1
         index >>= 1
         index <<= self.top_shift
@@ -160,8 +160,8 @@ def discrete_laplace(*, scale: Fraction, size: int, read: Read) -> NDArray[np.in
     >>> discrete_laplace(scale=Fraction(10, 3), size=4, read=os.urandom).shape
     (4,)
     """
-    scale = exact(scale, name="scale")
-    _check(scale * abs(scale), size=size)
+    scale = checked_scale(scale)
+    _check_size(size)
     tables = _laplace_tables(scale)
     out = np.empty(size, dtype=np.int64)
     for start in range(0, size, _CHUNK):
@@ -179,8 +179,8 @@ def discrete_gaussian(*, variance: Fraction, size: int, read: Read) -> NDArray[n
     >>> discrete_gaussian(variance=Fraction(2), size=4, read=os.urandom).dtype
     dtype('int64')
     """
-    variance = exact(variance, name="variance")
-    _check(variance, size=size)
+    variance = checked_variance(variance)
+    _check_size(size)
     tables = _laplace_tables(Fraction(envelope(variance)))
     accept = _acceptance(variance)
     out = np.empty(size, dtype=np.int64)
@@ -201,12 +201,33 @@ def envelope(variance: Fraction) -> int:
     return isqrt(variance.numerator // variance.denominator) + 1
 
 
-def _check(squared_scale: Fraction, *, size: int) -> None:
-    """Both samplers have the same limits, stated here for the square of the scale."""
+def checked_scale(scale: Fraction) -> Fraction:
+    """The scale of a discrete Laplace as an exact number, if its draws fit 64 bits."""
+    scale = exact(scale, name="scale")
+    _check_squared(scale * abs(scale))
+    return scale
+
+
+def checked_variance(variance: Fraction) -> Fraction:
+    """The variance of a discrete Gaussian as an exact number, if its draws fit 64 bits."""
+    variance = exact(variance, name="variance")
+    _check_squared(variance)
+    return variance
+
+
+def outside() -> InvalidParameter:
+    """The error for a draw that does not fit, which at the largest scale has a chance below exp(-100)."""
+    return InvalidParameter(f"a draw fell outside +-{LARGEST_DRAW}; take a smaller scale or a coarser grid")
+
+
+def _check_squared(squared_scale: Fraction) -> None:
     if not SMALLEST_VARIANCE < squared_scale <= LARGEST_SCALE**2:
         raise InvalidParameter(
             "the scale of exact integer noise must be above 2**-100 and at most 2**55, so that draws fit 64 bits; "
             "this one is not: choose another grid"
         )
+
+
+def _check_size(size: int) -> None:
     if size < 0:
         raise InvalidParameter(f"size is {size}; give a whole number of at least 0")

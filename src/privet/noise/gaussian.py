@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
+from privet.noise.keystream import Fill
 
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
 
+ANGLE_UNIT = math.pi / 2**31
 # A 32-bit u below this many units is refined, so that the tail has no visible steps.
 _COARSE = 1 << 16
 _PAIRS = 1 << 14
@@ -34,45 +36,34 @@ def check_stddev(stddev: float) -> float:
     return float(stddev)
 
 
-def single_bytes(size: int) -> int:
-    """Random bytes that ``fill_single`` needs for ``size`` draws."""
-    pairs = (size + 1) // 2
-    return 8 * pairs + 8 * refinements(pairs)
+def fill_single(out: Single, *, stddev: float, fill: Fill) -> None:
+    """Overwrite a contiguous vector with normal draws made from the bytes that ``fill`` writes into buffers."""
+    pairs = min(_PAIRS, (out.size + 1) // 2)
+    words = np.empty((2, pairs), np.uint32)
+    radius, angle = np.empty((2, pairs), np.float32)
+    for start in range(0, out.size, 2 * pairs or 1):
+        part = out[start : start + 2 * pairs]
+        count = (part.size + 1) // 2
+        fill(words)
+        single_uniforms(words[0], fill=fill, out=radius)
+        _radius(radius)
+        np.multiply(radius, np.float32(stddev), out=radius)
+        np.copyto(angle, words[1].view(np.int32), casting="unsafe")
+        np.multiply(angle, np.float32(ANGLE_UNIT), out=angle)
+        _rotate(radius[:count], angle[:count], out=part)
 
 
-def refinements(pairs: int) -> int:
-    """64-bit words kept for small u: twice what is expected and 64 more; running out has a chance below 2**-100."""
-    return 2 * pairs * _COARSE // (1 << 32) + 64
+def single_uniforms(words: NDArray[np.uint32], *, fill: Fill, out: Single) -> None:
+    """u = word / 2**32 in (0, 1], small ones refined by 64 more bits.
 
-
-def fill_single(out: Single, *, raw: bytes, stddev: float) -> None:
-    """Overwrite a contiguous vector with normal draws made from ``single_bytes(out.size)`` random bytes."""
-    pairs = (out.size + 1) // 2
-    words = np.frombuffer(raw, dtype=np.uint32, count=2 * pairs)
-    extra = list(np.frombuffer(raw, dtype=np.uint64, offset=8 * pairs))
-    radius, angle = np.empty(min(pairs, _PAIRS), np.float32), np.empty(min(pairs, _PAIRS), np.float32)
-    for start in range(0, pairs, _PAIRS):
-        count = min(_PAIRS, pairs - start)
-        part = words[2 * start : 2 * (start + count)]
-        r, a = radius[:count], angle[:count]
-        _single_radius(part[:count], extra, out=r)
-        r *= np.float32(stddev)
-        np.multiply(part[count:].view(np.int32), np.float32(math.pi / 2**31), out=a, casting="unsafe", dtype=np.float32)
-        _rotate(r, a, out=out[2 * start : 2 * (start + count)])
-
-
-def _single_radius(words: NDArray[np.uint32], extra: list[np.uint64], *, out: Single) -> None:
-    """sqrt(-2 log u), u = (word + 1/2) / 2**32 or finer."""
+    A refined u is (word + (v + 1/2) / 2**64) / 2**32, so it is never 0.
+    """
     np.copyto(out, words, casting="unsafe")
-    for at in np.flatnonzero(words < _COARSE):
-        # The half that is added below is taken back here, so that u = (word + fraction) / 2**32.
-        if extra:
-            out[at] += np.float32((float(extra.pop()) + 0.5) * 2.0**-64)
-        else:
-            out[at] += np.float32(0.5)
-    # For larger words a half is below half a unit of a 24-bit significand or adds less than 2**-17 of u.
-    out *= np.float32(2.0**-32)
-    _radius(out)
+    small = np.flatnonzero(words < _COARSE)
+    finer = np.empty(small.size, np.uint64)
+    fill(finer)
+    out[small] = words[small] + (finer + 0.5) * 2.0**-64
+    np.multiply(out, np.float32(2.0**-32), out=out)
 
 
 def _radius(u: Single | Double) -> None:

@@ -5,9 +5,11 @@ The stream cannot be seeded, copied or pickled. Each has its own key; a forked c
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
-from typing import Any, Final, NoReturn, final
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeAlias, final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -20,6 +22,38 @@ KEY_BYTES: Final = 32
 BYTES_PER_KEY: Final = 1 << 30
 _BLOCK: Final = 1 << 16
 _ZEROS: Final = bytes(_BLOCK)
+
+
+Fill: TypeAlias = Callable[[Any], None]
+
+
+def _encryptor(key: bytes) -> CipherContext:
+    """A stream from counter 0; a key is never used for two."""
+    return Cipher(AES(key), CTR(bytes(16))).encryptor()
+
+
+def _fill(encryptor: CipherContext, buffer: Any) -> None:
+    """Overwrite a writable buffer with the next bytes: zeros encrypted, which is the keystream itself."""
+    view = memoryview(buffer).cast("B")
+    for start in range(0, len(view), _BLOCK):
+        part = view[start : start + _BLOCK]
+        encryptor.update_into(_ZEROS[: len(part)], part)
+
+
+def expansion(key: bytes) -> Fill:
+    """A function that overwrites buffers with the key's stream; for one thread, within one call, one use of a key.
+
+    Large noise is made from one 32-byte draw this way, piece by piece, without holding all its bytes at once.
+    Errors: InvalidParameter if the key is not 32 bytes long.
+
+    >>> first, second = bytearray(4), bytearray(4)
+    >>> fill = expansion(bytes(32))
+    >>> fill(first), fill(second), first == second
+    (None, None, False)
+    """
+    if len(key) != KEY_BYTES:
+        raise InvalidParameter(f"the key has {len(key)} bytes; give {KEY_BYTES}")
+    return functools.partial(_fill, _encryptor(key))
 
 
 class _Generation:
@@ -44,8 +78,7 @@ class _Stream:
     __slots__ = ("encryptor", "forks", "left", "lock", "process")
 
     def __init__(self) -> None:
-        key = os.urandom(KEY_BYTES)
-        self.encryptor: CipherContext = Cipher(AES(key), CTR(bytes(16))).encryptor()
+        self.encryptor = _encryptor(os.urandom(KEY_BYTES))
         self.forks = _GENERATION.forks
         self.process = os.getpid()
         self.left = BYTES_PER_KEY
@@ -81,28 +114,16 @@ class Keystream:
 
         Errors: InvalidParameter if ``count`` is negative.
         """
-        if count <= _BLOCK:
-            return self._some(_ZEROS[: self._checked(count)])
-        out = bytearray(count)
-        self.fill(out)
-        return bytes(out)
-
-    def fill(self, buffer: Any) -> None:
-        """Overwrite a writable byte buffer with the next bytes, without another copy."""
-        view = memoryview(buffer).cast("B")
-        for start in range(0, len(view), _BLOCK):
-            part = view[start : start + _BLOCK]
-            self._some(_ZEROS[: len(part)], into=part)
-
-    def _some(self, zeros: bytes, *, into: memoryview | None = None) -> bytes:
-        """Encrypt zeros: the keystream itself."""
+        if count < 0:
+            raise InvalidParameter(f"count is {count}; give a whole number of at least 0")
         stream = self._own()
         with stream.lock:
-            stream.left -= len(zeros)
-            if into is None:
-                return stream.encryptor.update(zeros)
-            stream.encryptor.update_into(zeros, into)
-            return b""
+            stream.left -= count
+            if count <= _BLOCK:
+                return stream.encryptor.update(_ZEROS[:count])
+            out = bytearray(count)
+            _fill(stream.encryptor, out)
+        return bytes(out)
 
     def _own(self) -> _Stream:
         """This process's stream, renewed after a fork and after enough bytes under one key."""
@@ -113,12 +134,6 @@ class Keystream:
             if not (self._stream.mine and self._stream.left > 0):
                 self._stream = _Stream()
             return self._stream
-
-    @staticmethod
-    def _checked(count: int) -> int:
-        if count < 0:
-            raise InvalidParameter(f"count is {count}; give a whole number of at least 0")
-        return count
 
     def _refuse(self) -> NoReturn:
         raise SealedValue("a keystream is never copied or stored: two readers would get the same noise; make a new one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final, NoReturn, final
 
@@ -9,10 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import SealedValue
-from privet.noise import discrete, gaussian
+from privet.noise import discrete, discrete_reference, gaussian
 from privet.noise.keystream import Keystream
 
 NOISE_CLASS: Final = "AES-256-CTR keyed by the operating system; exact integer laws; normals in floating point"
+
+# So few draws are made one by one, sooner than tables for a new scale are built; both ways are exact.
+_FEW: Final = 8
+
+
+def _each(draw: Callable[[], int], *, size: int) -> NDArray[np.int64]:
+    drawn = [draw() for _ in range(size)]
+    if max(map(abs, drawn)) > discrete.LARGEST_DRAW:
+        raise discrete.outside()
+    return np.array(drawn, dtype=np.int64)
 
 
 @final
@@ -43,10 +54,16 @@ class SecureNoise:
 
     def discrete_laplace(self, *, scale: Fraction, size: int) -> NDArray[np.int64]:
         """Exact draws with P(x) proportional to exp(-|x| / scale)."""
+        if 0 < size <= _FEW:
+            scale = discrete.checked_scale(scale)
+            return _each(lambda: discrete_reference.discrete_laplace(scale, read=self._stream.read), size=size)
         return discrete.discrete_laplace(scale=scale, size=size, read=self._stream.read)
 
     def discrete_gaussian(self, *, variance: Fraction, size: int) -> NDArray[np.int64]:
         """Exact draws with P(x) proportional to exp(-x^2 / (2 variance))."""
+        if 0 < size <= _FEW:
+            variance = discrete.checked_variance(variance)
+            return _each(lambda: discrete_reference.discrete_gaussian(variance, read=self._stream.read), size=size)
         return discrete.discrete_gaussian(variance=variance, size=size, read=self._stream.read)
 
     def gaussian(self, *, stddev: float, size: int) -> NDArray[np.float64]:
