@@ -77,7 +77,7 @@ class DiscreteGaussianMechanism:
 
         def cdf(x: NDArray[np.float64]) -> NDArray[np.float64]:
             at = np.clip(np.floor(x), -reach, reach).astype(np.intp) + reach
-            return cumulative[at]
+            return np.take(cumulative, at)
 
         return Law(cdf, discrete=True)
 

@@ -68,7 +68,8 @@ def _complement(x: Fraction, *, bits: int) -> tuple[int, int]:
 class TopBlock:
     """Joint law of the highest digits Q of the geometric and the sign B, as the index 2 Q + B.
 
-    P(index > 2Q + 1) = exp(-step (Q + 1)); P(index > 2Q) = (exp(-step Q - unit) + exp(-step (Q + 1))) / (1 + exp(-unit)),
+    P(index > 2Q + 1) = exp(-step (Q + 1)) and
+    P(index > 2Q) = (exp(-step Q - unit) + exp(-step (Q + 1))) / (1 + exp(-unit)),
     with unit = 1 / scale and step = unit times the weight of the lowest digit of Q.
     """
 

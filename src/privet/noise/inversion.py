@@ -1,7 +1,8 @@
 """Exact draws from a law on 0, 1, 2, ... by inversion, a whole array at a time.
 
 A uniform real U in [0, 1) selects the smallest j with U < C_j, where C_j is the (irrational) cumulative probability.
-The first ``width`` bits of U are one machine word w, so U lies in [w, w + 1) / 2**width. With T_j = floor(C_j 2**width):
+The first ``width`` bits of U are one machine word w, so U lies in [w, w + 1) / 2**width.
+With T_j = floor(C_j 2**width):
 
     w < T_j  implies  U < C_j,      w > T_j  implies  U > C_j,      w == T_j  leaves it open.
 
@@ -93,9 +94,10 @@ class InversionTable:
         return outcome
 
     def _open(self, reached: NDArray[np.uint64]) -> NDArray[np.intp]:
-        if self._width == WORD_BITS:
-            return np.flatnonzero(reached.astype(np.uint32) == 0)
-        return np.flatnonzero(reached & np.uint64((1 << self._width) - 1) == 0)
+        low = reached.astype(np.uint32)
+        if self._width < WORD_BITS:
+            low &= np.uint32((1 << self._width) - 1)
+        return np.flatnonzero(low == 0)
 
     def _search(self, outcome: NDArray[np.int64], words: Words) -> NDArray[np.intp]:
         """Decide words of crowded buckets by bisection; give back those that stay open."""

@@ -40,7 +40,7 @@ def exp_minus(gamma: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     steps = (gamma * _STEPS).astype(np.intp)
     rest = gamma - steps * (1.0 / _STEPS)
-    value = rest * _COEFFICIENTS[0]
+    value: NDArray[np.float64] = rest * _COEFFICIENTS[0]
     for coefficient in _COEFFICIENTS[1:-1]:
         value += coefficient
         value *= rest
