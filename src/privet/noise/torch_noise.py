@@ -1,0 +1,60 @@
+"""Gaussian noise for gradients, written straight into a tensor from a noise source's bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from privet.core.errors import InvalidParameter, MissingDependency
+from privet.core.protocols import NoiseSource
+from privet.noise.gaussian import ANGLE_UNIT, check_stddev, fill_single, single_uniforms
+from privet.noise.keystream import KEY_BYTES, Fill, expansion
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingDependency("noise on tensors needs PyTorch: pip install 'privet[torch]'") from error
+
+
+def fill_gaussian_(tensor: Any, *, stddev: float, noise: NoiseSource) -> Any:
+    """Overwrite a floating-point tensor with normal draws of standard deviation ``stddev``, and give it back.
+
+    One draw of ``noise``, whatever the tensor's size: 32 bytes, which key an AES-256 counter-mode stream. Made in
+    single precision and cut at 11.5 standard deviations; tensors of another precision get the rounded (or widened) values.
+    For a tensor on an accelerator the random bits are made on the host and turned into normals on the device.
+
+    Shapes: any. Units: ``stddev`` in the unit of the tensor.
+    Errors: InvalidParameter if the tensor is not floating-point or ``stddev`` is not a finite number above 0.
+    Reference: Box & Muller 1958; what is not guaranteed: docs/decisions/002-floating-point-noise.md.
+
+    >>> from privet.noise.secure import SecureNoise
+    >>> fill_gaussian_(torch.empty(2, 3), stddev=1.0, noise=SecureNoise()).shape
+    torch.Size([2, 3])
+    """
+    if not tensor.is_floating_point():
+        raise InvalidParameter(f"noise was asked for a {tensor.dtype} tensor; give a floating-point one")
+    check_stddev(stddev)
+    fill = expansion(noise.random_bytes(KEY_BYTES))
+    target = tensor.detach()
+    if target.device.type != "cpu":
+        target.copy_(_on_device(target.numel(), stddev=stddev, fill=fill, device=target.device).view(target.shape))
+    elif target.dtype == torch.float32 and target.is_contiguous():
+        fill_single(target.view(-1).numpy(), stddev=stddev, fill=fill)
+    else:
+        made = np.empty(target.numel(), np.float32)
+        fill_single(made, stddev=stddev, fill=fill)
+        target.copy_(torch.from_numpy(made).view(target.shape))
+    return tensor
+
+
+def _on_device(size: int, *, stddev: float, fill: Fill, device: Any) -> Any:
+    """The same law, with all arithmetic but that on small uniforms done by PyTorch on ``device``."""
+    pairs = (size + 1) // 2
+    words = np.empty((2, pairs), np.uint32)
+    fill(words)
+    uniform = np.empty(pairs, np.float32)
+    single_uniforms(words[0], fill=fill, out=uniform)
+    radius = torch.from_numpy(uniform).to(device).log_().mul_(-2).sqrt_().mul_(stddev)
+    angle = torch.from_numpy(words[1].view(np.int32)).to(device).to(torch.float32).mul_(ANGLE_UNIT)
+    return torch.cat([angle.cos().mul_(radius), angle.sin_().mul_(radius)])[:size]

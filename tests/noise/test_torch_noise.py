@@ -1,0 +1,98 @@
+"""Noise on tensors: the same law on every path, one draw, in place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from privet.core.errors import InvalidParameter
+from privet.noise.keystream import expansion
+from privet.noise.secure import SecureNoise
+from privet.noise.simulation import SeededNoise, generator
+
+torch = pytest.importorskip("torch", reason="PyTorch is an extra of Privet")
+from privet.noise import torch_noise  # noqa: E402
+
+
+class Counting:
+    """A source that counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.source = SeededNoise(3)
+        self.asked: list[int] = []
+
+    def random_bytes(self, count: int) -> bytes:
+        self.asked.append(count)
+        return self.source.random_bytes(count)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_filled_tensors_follow_the_law_and_reject_ten_percent_off(dtype) -> None:
+    tensor = torch_noise.fill_gaussian_(torch.empty(300, 300, dtype=dtype), stddev=2.0, noise=SeededNoise(1))
+    drawn = tensor.double().flatten().numpy()
+    if dtype is torch.bfloat16:  # rounded to 8 bits: compare moments, since ties break the continuous test
+        assert abs(drawn.std() / 2 - 1) < 0.02
+        return
+    assert stats.kstest(drawn, "norm", args=(0, 2.0)).pvalue > 1e-4
+    assert stats.kstest(drawn, "norm", args=(0, 1.8)).pvalue < 1e-9
+    assert stats.kstest(drawn, "norm", args=(0, 2.2)).pvalue < 1e-9
+
+
+def test_one_fill_is_one_draw_of_the_permit_whatever_its_size() -> None:
+    noise = Counting()
+    torch_noise.fill_gaussian_(torch.empty(100_000), stddev=1.0, noise=noise)
+    assert noise.asked == [32]
+
+
+@pytest.mark.statistical
+def test_the_device_path_has_the_same_law() -> None:
+    drawn = torch_noise._on_device(
+        100_001, stddev=2.0, fill=expansion(generator(5).bytes(32)), device=torch.device("cpu")
+    ).numpy()
+    assert drawn.shape == (100_001,)
+    assert stats.kstest(drawn, "norm", args=(0, 2.0)).pvalue > 1e-4
+    assert stats.kstest(drawn, "norm", args=(0, 2.2)).pvalue < 1e-9
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator on this machine")
+def test_a_tensor_on_an_accelerator_is_filled_there() -> None:
+    tensor = torch_noise.fill_gaussian_(torch.empty(1000, 100, device="cuda"), stddev=2.0, noise=SecureNoise())
+    assert tensor.device.type == "cuda"
+    assert stats.kstest(tensor.cpu().flatten().numpy(), "norm", args=(0, 2.0)).pvalue > 1e-6
+
+
+def test_the_tensor_itself_is_written_even_if_it_is_a_strided_view_or_wants_gradients() -> None:
+    base = torch.zeros(50, 40)
+    view = base.t()[::2]
+    assert torch_noise.fill_gaussian_(view, stddev=1.0, noise=SecureNoise()) is view
+    assert (base[:, ::2] != 0).all()
+    assert (base[:, 1::2] == 0).all()
+    weight = torch.zeros(10, requires_grad=True)
+    torch_noise.fill_gaussian_(weight, stddev=1.0, noise=SecureNoise())
+    assert (weight != 0).all()
+    assert weight.requires_grad
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (3, 0, 2), ()])
+def test_empty_and_single_tensors_are_fine(shape) -> None:
+    tensor = torch_noise.fill_gaussian_(torch.empty(shape), stddev=1.0, noise=SecureNoise())
+    assert tuple(tensor.shape) == shape
+    assert torch.isfinite(tensor).all()
+
+
+def test_integer_tensors_and_useless_deviations_are_refused_before_noise_is_drawn() -> None:
+    noise = Counting()
+    with pytest.raises(InvalidParameter, match="int64"):
+        torch_noise.fill_gaussian_(torch.zeros(3, dtype=torch.int64), stddev=1.0, noise=noise)
+    with pytest.raises(InvalidParameter, match="stddev"):
+        torch_noise.fill_gaussian_(torch.zeros(3), stddev=0.0, noise=noise)
+    assert noise.asked == []
+
+
+def test_two_fills_from_one_source_differ() -> None:
+    noise = SecureNoise()
+    a, b = (torch_noise.fill_gaussian_(torch.empty(1000), stddev=1.0, noise=noise) for _ in range(2))
+    assert np.abs(np.corrcoef(a, b)[0, 1]) < 0.2
+    assert not torch.equal(a, b)
