@@ -1,0 +1,113 @@
+"""Find identifiers in free text and in the columns of a table. What is found is told without the text itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from privet.deidentify.recogniser import Recogniser, recognisers
+
+# A column is of a kind if at least this share of its filled cells is.
+ENOUGH = 0.5
+# Kinds that need a hint in the column's name need fewer cells to look the part: people write addresses in many ways.
+ENOUGH_WITH_HINT = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One identifier in a text, by its place. The text itself is not kept."""
+
+    kind: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFinding:
+    """What one column holds: ``kind`` None if nothing was recognised. ``share`` is of the filled cells.
+
+    ``unique`` is the share of filled cells whose value no other cell has. Both are read from the data, so they leave
+    only by a claim.
+    """
+
+    column: str
+    kind: str | None
+    label: str
+    share: float
+    unique: float
+    direct: bool
+    why: str = field(default="")
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def find_in_text(text: str) -> tuple[Finding, ...]:
+    """Every identifier of a text, from left to right; where two overlap, the surer one stays, then the longer.
+
+    >>> [(f.kind, f.start, f.end) for f in find_in_text("身分證A123456789,請寄a.b@example.org")]
+    [('taiwan_id', 3, 13), ('email', 16, 31)]
+    """
+    found = [finding for item in recognisers() if item.in_text for finding in _matches(item, text)]
+    found.sort(key=lambda f: (-f.score, f.start - f.end, f.start))
+    kept: list[Finding] = []
+    for finding in found:
+        if all(finding.end <= other.start or finding.start >= other.end for other in kept):
+            kept.append(finding)
+    return tuple(sorted(kept, key=lambda f: f.start))
+
+
+def _matches(item: Recogniser, text: str) -> list[Finding]:
+    return [
+        Finding(item.name, match.start(), match.end(), item.score)
+        for match in item.pattern.finditer(text)
+        if item.validate is None or item.validate(match.group())
+    ]
+
+
+def find_in_table(frame: Any, *, sample_rows: int = 2000) -> tuple[ColumnFinding, ...]:
+    """What each column of a pandas table holds, judged by its name and its first ``sample_rows`` filled cells."""
+    return tuple(_judge(str(name), frame[name], sample_rows) for name in frame.columns)
+
+
+def _judge(name: str, column: Any, sample_rows: int) -> ColumnFinding:
+    cells = [text for text in column.dropna().astype(str).head(sample_rows).str.strip() if text]
+    unique = len(set(cells)) / len(cells) if cells else 0.0
+    best: tuple[float, float, Recogniser] | None = None
+    for item in recognisers():
+        hinted = item.hinted_by(name)
+        if not cells or not (item.in_text or hinted):
+            continue
+        share = sum(item.accepts(text) for text in cells) / len(cells)
+        rank = (item.score + hinted, share, item)
+        if share >= (ENOUGH_WITH_HINT if hinted else ENOUGH) and (best is None or rank[:2] > best[:2]):
+            best = rank
+    if best is not None:
+        item = best[2]
+        why = f"cells have its form{' and checksum' if item.validate else ''}"
+        why += f", and the column is named so ({name})" if item.hinted_by(name) else ""
+        return ColumnFinding(name, item.name, item.label, best[1], unique, item.direct, why)
+    return _unrecognised(name, cells, unique)
+
+
+def _unrecognised(name: str, cells: list[str], unique: float) -> ColumnFinding:
+    inside = sum(bool(find_in_text(text)) for text in cells[:500]) / max(1, min(500, len(cells)))
+    if inside > 0.05:
+        return ColumnFinding(
+            name, "free_text", "text with identifiers in it", inside, unique, True, "found in free text"
+        )
+    numeric = all(_is_number(text) for text in cells[:200])
+    if cells and unique > 0.95 and not (numeric and any("." in text for text in cells[:200])):
+        return ColumnFinding(
+            name, "unique_key", "nearly unique value", unique, unique, True, "almost every cell differs"
+        )
+    return ColumnFinding(name, None, "none found", 0.0, unique, False)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

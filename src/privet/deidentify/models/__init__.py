@@ -1,0 +1,1 @@
+"""Models of anonymity, one file each."""
