@@ -13,7 +13,7 @@ from privet.noise.exponential import exp_bounds
 
 
 def p_value(draws: NDArray[np.int64], mass: Callable[[NDArray[np.int64]], NDArray[np.float64]]) -> float:
-    """Chi-squared test of integer draws against P(x) = mass(x); cells with fewer than 20 expected are merged by side."""
+    """Chi-squared test of integer draws against P(x) = mass(x); cells with under 20 expected are merged by side."""
     low, high = int(draws.min()), int(draws.max())
     step = max(1, (high - low) // 200)
     edges = np.arange(low, high + step + 1, step)

@@ -53,7 +53,9 @@ def test_the_two_normals_of_a_pair_and_neighbouring_ones_are_independent(make) -
 def test_no_word_gives_an_infinity_and_the_tail_ends_where_stated() -> None:
     zeros = np.zeros(4, np.uint32)
     out = np.empty(4, np.float32)
-    single_uniforms(zeros, fill=lambda buffer: memoryview(buffer).cast("B").__setitem__(slice(None), bytes(32)), out=out)
+    single_uniforms(
+        zeros, fill=lambda buffer: memoryview(buffer).cast("B").__setitem__(slice(None), bytes(32)), out=out
+    )
     assert (out > 0).all()
     assert 11.4 < math.sqrt(-2 * math.log(float(out[0]))) < 11.6
     edge = double_normals(stddev=1.0, size=2, read=bytes)

@@ -109,9 +109,9 @@ def epsilon_lower_bound(
 ) -> EpsilonBound:
     """Lower bound on epsilon from one attack with a threshold chosen beforehand.
 
-    (epsilon, delta)-DP forces TPR <= exp(epsilon) FPR + delta and TNR <= exp(epsilon) FNR + delta; both rates are taken at the pessimistic end of exact
-    one-sided intervals whose errors add up to 1 - ``confidence``. Members are taken as independent trials, which holds
-    for members drawn at random; see the decision page on audits.
+    (epsilon, delta)-DP forces TPR <= exp(epsilon) FPR + delta and TNR <= exp(epsilon) FNR + delta; both rates are
+    taken at the pessimistic end of exact one-sided intervals whose errors add up to 1 - ``confidence``. Members are
+    taken as independent trials, which holds for members drawn at random; see the decision page on audits.
     Reference: Kairouz, Oh & Viswanath 2015, Theorem 2.1; Jagielski, Ullman & Oprea 2020.
 
     >>> epsilon_lower_bound(50, members=100, false_positives=50, others=100, delta=0).lower
@@ -122,9 +122,18 @@ def epsilon_lower_bound(
     return EpsilonBound(lower, ceiling, delta, confidence)
 
 
-def _epsilon(tp: int, members: int, fp: int, others: int, delta: float, confidence: float) -> float:
-    # Each one-sided bound fails with half of 1 - confidence: a two-sided interval of level ``confidence`` has such ends.
-    tpr = clopper_pearson(tp, trials=members, level=confidence)
-    fpr = clopper_pearson(fp, trials=others, level=confidence)
+def epsilon_from_rates(tpr: Interval, *, fpr: Interval, delta: float) -> float:
+    """Lower bound on epsilon from intervals of an attack's rates; it holds whenever both intervals do.
+
+    >>> epsilon_from_rates(clopper_pearson(50, trials=100), fpr=clopper_pearson(50, trials=100), delta=0)
+    0.0
+    """
     ratios = [(tpr.low - delta, fpr.high), (1 - fpr.high - delta, 1 - tpr.low)]
     return max([0.0, *[math.log(top / bottom) for top, bottom in ratios if top > 0 and bottom > 0]])
+
+
+def _epsilon(tp: int, members: int, fp: int, others: int, delta: float, confidence: float) -> float:
+    # Each one-sided bound fails with half of 1 - confidence: the ends of a two-sided interval of that level.
+    tpr = clopper_pearson(tp, trials=members, level=confidence)
+    fpr = clopper_pearson(fp, trials=others, level=confidence)
+    return epsilon_from_rates(tpr, fpr=fpr, delta=delta)

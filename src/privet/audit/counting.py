@@ -24,8 +24,8 @@ from privet.core.protocols import NoiseSource
 class CountRightAnswers:
     """Counts rows, and for each of several judges the rows it got right, with discrete Laplace noise.
 
-    Guarantee: ``epsilon``-DP for one unit with at most ``unit.max_rows`` rows under ``relation``: a row changes the total
-    and every judge's count by at most one each, so the L1 sensitivity of the counts is
+    Guarantee: ``epsilon``-DP for one unit with at most ``unit.max_rows`` rows under ``relation``: a row changes the
+    total and every judge's count by at most one each, so the L1 sensitivity of the counts is
     (judges + 1) * max_rows, twice that if a unit is exchanged.
     Shapes: ``answers(data)`` gives booleans (judges, rows).
     Reference: Ghosh, Roughgarden & Sundararajan 2012, Theorem 3.1 (geometric mechanism), applied to a vector.

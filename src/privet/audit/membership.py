@@ -21,7 +21,10 @@ FALSE_POSITIVE_RATES = (0.01, 0.001)
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
-    """What an attack achieved. ``epsilon`` is a lower bound with its ceiling; rates that too few non-members allow are left out."""
+    """What an attack achieved.
+
+    ``epsilon`` is a lower bound with its ceiling; rates that too few non-members allow are left out.
+    """
 
     attack: str
     target: str

@@ -15,28 +15,30 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Accounting: prices, calibration, and what they mean.", no_args_is_help=True)
 
 Multiplier = Annotated[float, typer.Option("--noise-multiplier", help="Noise stddev over clip norm, no unit.")]
-Rate = Annotated[str, typer.Option("--sampling-rate", help="Chance of a unit to take part in a step; 1: all do.")]
-Steps = Annotated[int, typer.Option("--steps", help="How many steps.", min=1)]
+Rate = Annotated[
+    str | None, typer.Option("--sampling-rate", help="Chance of a unit to take part in a step; left out: all do.")
+]
+Steps = Annotated[int | None, typer.Option("--steps", help="How many steps; left out: one.", min=1)]
 DeltaOption = Annotated[float, typer.Option("--delta", help="Probability that the bound fails, such as 1e-6.")]
 RelationOption = Annotated[Relation, typer.Option("--relation", help="Which data sets are neighbours.")]
 
 
-def _training(noise_multiplier: float, rate: str, steps: int) -> Event:
+def _training(noise_multiplier: float, rate: str | None, steps: int | None) -> Event:
     from privet.core.events import Gaussian, PoissonSampled, Repeated
     from privet.core.exact import exact
 
-    sampled = exact(rate, name="sampling rate")
     step: Event = Gaussian(noise_multiplier)
-    return Repeated(step if sampled == 1 else PoissonSampled(sampled, step), steps)
+    sampled = step if rate is None else PoissonSampled(exact(rate, name="sampling rate"), step)
+    return Repeated(sampled, steps or 1)
 
 
 @app.command()
 def price(
     noise_multiplier: Multiplier,
     delta: DeltaOption,
-    sampling_rate: Rate = "1",
-    steps: Steps = 1,
-    relation: RelationOption = Relation.ADD_OR_REMOVE,
+    relation: RelationOption,
+    sampling_rate: Rate = None,
+    steps: Steps = None,
     as_json: Json = False,
 ) -> None:
     """What a training run costs, by every accountant that soundly applies."""
@@ -54,9 +56,9 @@ def price(
 def calibrate(
     epsilon: Annotated[float, typer.Option("--epsilon", help="Target privacy loss, in nats.")],
     delta: DeltaOption,
-    sampling_rate: Rate = "1",
-    steps: Steps = 1,
-    relation: RelationOption = Relation.ADD_OR_REMOVE,
+    relation: RelationOption,
+    sampling_rate: Rate = None,
+    steps: Steps = None,
     as_json: Json = False,
 ) -> None:
     """Smallest noise multiplier that keeps a target."""
@@ -75,9 +77,9 @@ def calibrate(
 def risk(
     noise_multiplier: Multiplier,
     delta: DeltaOption,
-    sampling_rate: Rate = "1",
-    steps: Steps = 1,
-    relation: RelationOption = Relation.ADD_OR_REMOVE,
+    relation: RelationOption,
+    sampling_rate: Rate = None,
+    steps: Steps = None,
     as_json: Json = False,
 ) -> None:
     """What a guarantee means to a person: read off the whole curve, beside what epsilon and delta alone say."""
@@ -90,20 +92,19 @@ def risk(
     curve = risk(event, relation=relation)
     epsilon = float(point.epsilon) if isinstance(point, ApproxDP) else float("inf")
     worst = worst_case_risk(epsilon=epsilon, delta=delta)
-    body = {
-        "epsilon": epsilon,
-        "delta": delta,
-        "attack_accuracy": {"whole_curve": curve.attack_accuracy, "epsilon_and_delta_alone": worst.attack_accuracy},
-        "posterior_from_prior_of_one_half": {"whole_curve": curve.posterior(0.5), "alone": worst.posterior(0.5)},
-        "in_words": in_words(curve),
+    shares = {
+        "best attack accuracy at even odds": (curve.attack_accuracy, worst.attack_accuracy),
+        "members found at 1 % false alarms": (curve.true_positive_rate(0.01), worst.true_positive_rate(0.01)),
+        "members found at 0.1 % false alarms": (curve.true_positive_rate(0.001), worst.true_positive_rate(0.001)),
+        "belief in membership, from one half": (curve.posterior(0.5), worst.posterior(0.5)),
     }
     if as_json:
-        emit_json(body)
+        read = {
+            name: {"whole_curve": whole, "epsilon_and_delta_alone": alone} for name, (whole, alone) in shares.items()
+        }
+        emit_json({"epsilon": epsilon, "delta": delta, "at_most": read, "in_words": in_words(curve)})
         return
-    rows = [
-        ("best attack accuracy at even odds", f"{curve.attack_accuracy:.1%}", f"{worst.attack_accuracy:.1%}"),
-        ("belief in membership, from one half", f"{curve.posterior(0.5):.1%}", f"{worst.posterior(0.5):.1%}"),
-    ]
-    columns = ["what an attacker can reach", "whole curve", "epsilon and delta alone"]
+    rows = [(name, f"{whole:.2%}", f"{alone:.2%}") for name, (whole, alone) in shares.items()]
+    columns = ["what an attacker can reach at most", "whole curve", "epsilon and delta alone"]
     table(f"epsilon {number(epsilon)} at delta {delta:g}", columns=columns, rows=rows)
     typer.echo(in_words(curve))

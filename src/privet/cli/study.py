@@ -96,7 +96,9 @@ def _with_progress(planned: Any) -> Outcome:
 
 def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        emit_json(outcome.report.to_json())
+        from privet.study.report.codec import encode_report
+
+        emit_json(encode_report(outcome.report))
         return
     typer.echo(outcome.report.verdict.sentence)
     typer.echo(f"report: {outcome.path}")

@@ -28,13 +28,14 @@ ROW = PrivacyUnit("row")
 CLIP_NORM = ClipNorm(1.0)
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):
+class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Binary logistic regression by noisy full-batch gradient descent.
 
-    Guarantee: (``epsilon``, ``delta``)-DP for one row. With ``expected_units`` None the number of rows is public and one row is exchanged
-    (replace-one); with a public ``expected_units`` rows are added or removed. The data holder is trusted.
+    Guarantee: (``epsilon``, ``delta``)-DP for one row. With ``expected_units`` None the number of rows is public and
+    one row is exchanged (replace-one); with a public ``expected_units`` rows are added or removed.
+    The data holder is trusted.
     ``bounds`` are public: one (low, high) pair for all columns, or one for each; they are never read from the data.
-    ``delta`` None means one tenth over the number of rows (the public one). Without an ``account`` an account of exactly
+    ``delta`` None means one tenth over the number of rows (the public one). Without an ``account`` one of exactly
     this size is opened in memory; either way the fit passes the gate and leaves ``receipt_``.
     Fitted: ``coef_`` (1, d) and ``intercept_`` (1,) in the columns' own units, ``classes_``, ``receipt_``.
     Errors: InvalidParameter if bounds are missing or do not fit; BudgetRefused if the account is spent.
@@ -67,16 +68,17 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit through the gate. Shapes: ``X`` (n, d), ``y`` (n,) of two classes."""
-        X, y = check_X_y(X, y, ensure_all_finite=False, dtype=np.float64)
-        self.n_features_in_ = X.shape[1]
+        checked: tuple[NDArray[np.float64], NDArray[Any]] = check_X_y(X, y, ensure_all_finite=False, dtype=np.float64)
+        rows_of_x, labels = checked
+        self.n_features_in_ = rows_of_x.shape[1]
         encoder = self._encoder()
-        self.classes_ = self._two_classes(y)
-        units = float(len(y)) if self.expected_units is None else float(self.expected_units)
+        self.classes_ = self._two_classes(labels)
+        units = float(len(labels)) if self.expected_units is None else float(self.expected_units)
         plan = self._plan(units)
         account = self.account or _account_for(plan, epsilon=self.epsilon, delta=self._delta(units))
         rows = LabelledRows(
-            encoder.encode({name: X[:, i] for i, name in enumerate(encoder.columns)}),
-            np.asarray(y == self.classes_[1], dtype=np.int64),
+            encoder.encode({name: rows_of_x[:, i] for i, name in enumerate(encoder.columns)}),
+            np.asarray(labels == self.classes_[1], dtype=np.int64),
         )
         with account.open(plan, Private.wrap(rows, account=account.name), delta=self._delta(units)) as run:
             weights = descend(run.data, plan=plan, steps=run.steps(), max_row_norm=encoder.max_row_norm)

@@ -15,9 +15,9 @@ from privet.training.plan import FullBatchPlan, step_events
 class FederatedPlan:
     """One claim for a whole federated job in which every local step at every site is noised at the site.
 
-    Guarantee: for one unit, held by exactly one site, under ``relation``: each local step is a Gaussian mechanism on that
-    site's clipped sum, so the job is ``rounds * local_steps`` Gaussian steps for the site that holds the unit and nothing
-    for the others (parallel composition over disjoint sites, McSherry 2009, Theorem 4).
+    Guarantee: for one unit, held by exactly one site, under ``relation``: each local step is a Gaussian mechanism on
+    that site's clipped sum, so the job is ``rounds * local_steps`` Gaussian steps for the site that holds it and
+    nothing for the others (parallel composition over disjoint sites, McSherry 2009, Theorem 4).
     Trust model: each site trusts itself alone. The server, the other sites and whoever reads the messages are not
     trusted: every update is private before it leaves its site, even if the masks of the secure sum were broken.
     ``shares`` are the public shares of the units that the sites hold; they weigh the updates.

@@ -105,7 +105,8 @@ class InversionTable:
         found = words[at].astype(np.uint64)
         outcome[at] = np.searchsorted(self._thresholds, found, side="right")
         above = np.searchsorted(self._thresholds, found, side="left")
-        return at[above != outcome[at]]
+        open_still: NDArray[np.intp] = at[above != outcome[at]]
+        return open_still
 
 
 def _thresholds(law: Law, *, width: int) -> list[int]:

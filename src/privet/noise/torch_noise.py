@@ -21,7 +21,7 @@ def fill_gaussian_(tensor: Any, *, stddev: float, noise: NoiseSource) -> Any:
     """Overwrite a floating-point tensor with normal draws of standard deviation ``stddev``, and give it back.
 
     One draw of ``noise``, whatever the tensor's size: 32 bytes, which key an AES-256 counter-mode stream. Made in
-    single precision and cut at 11.5 standard deviations; tensors of another precision get the rounded (or widened) values.
+    single precision and cut at 11.5 standard deviations; tensors of another precision get these, rounded or widened.
     For a tensor on an accelerator the random bits are made on the host and turned into normals on the device.
 
     Shapes: any. Units: ``stddev`` in the unit of the tensor.

@@ -41,8 +41,10 @@ def column_names(path: Path) -> tuple[str, ...]:
 def read_table(path: Path) -> pd.DataFrame:
     """Every row of a table. CSV cells stay text, so that a postcode keeps its leading zero."""
     pandas = _pandas()
+    table: pd.DataFrame
     if path.name.endswith(PARQUET):
-        return pandas.read_parquet(path)
+        table = pandas.read_parquet(path)
+        return table
     table = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     table.columns = [name.strip() for name in table.columns]
     return table

@@ -68,17 +68,18 @@ target = "mdvis"
 positive_above = 2                # "more than two visits": a public threshold
 mode = "central"
 epsilon = 1.0
+steps = 120
 
 [federated]
 sites = 4
 strategy = "fed_avg"
-rounds = 10
-local_steps = 4
+rounds = 20
+local_steps = 6
 secure_sum = true
 epsilon = 1.0
 
 [evaluate]
-epsilon = 0.2
+epsilon = 0.4
 
 [audit]
 attacks = ["loss_threshold"]

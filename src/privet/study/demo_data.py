@@ -85,7 +85,8 @@ def demo_table(*, seed: int, rows: int | None = None) -> pd.DataFrame:
     records = randhie.load_pandas().data
     records = records.head(rows) if rows is not None else records
     people = pandas.DataFrame(_identifiers(len(records), seed), index=records.index)
-    return pandas.concat([people, records], axis=1)
+    joined: pd.DataFrame = pandas.concat([people, records], axis=1)
+    return joined
 
 
 def _identifiers(count: int, seed: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from privet.core.errors import LedgerUnavailable, UnknownAccount
 from privet.core.guarantees import ApproxDP
 from privet.ledger import AccountSpec, Ledger
 from privet.ledger.amounts import nothing
@@ -13,7 +14,7 @@ from privet.ledger.filter import filter_of
 from privet.ledger.ledger import spent_of
 from privet.ledger.quote import quote
 from privet.ledger.stores.contract import WHOLE, Balance
-from privet.study.steps import PlannedStudy
+from privet.study.steps import PlannedStudy, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +46,25 @@ class Bill:
         return dataclasses.asdict(self)
 
 
-def bill(planned: PlannedStudy) -> Bill:
-    """Price every step that is not finished, and add it to what the account has spent. Writes nothing."""
+def bill(planned: PlannedStudy, *, steps: tuple[Step, ...] | None = None) -> Bill:
+    """Price the given steps (all, if none are given) and add them to what the account has spent. Writes nothing."""
     balance = _balance(planned)
     limits, before = filter_of(balance.spec), spent_of(balance).epsilon
     total, lines = balance.spent.get(WHOLE, nothing(len(balance.spec.orders))), []
-    for step in planned.charged():
+    for step in planned.steps if steps is None else steps:
+        if step.event is None:
+            continue
         priced = quote(step.event, accounts=(balance.spec,), delta=step.delta)
         total = total + priced.charges[0][1]
         point = priced.price.point
-        bounded = isinstance(point, ApproxDP)
+        bounded = point if isinstance(point, ApproxDP) else None
         lines.append(
             BillLine(
                 step.name,
                 step.title,
                 str(point),
-                float(point.epsilon) if bounded else None,
-                float(point.delta) if bounded else None,
+                float(bounded.epsilon) if bounded else None,
+                float(bounded.delta) if bounded else None,
             )
         )
     guard = limits.track(total)
@@ -94,8 +97,6 @@ def account_spec(planned: PlannedStudy) -> AccountSpec:
 
 def _balance(planned: PlannedStudy) -> Balance:
     """The account as it stands, or as it would be made; a ledger that is not there yet is not made."""
-    from privet.core.errors import LedgerUnavailable, UnknownAccount
-
     try:
         ledger = Ledger.open(planned.file.ledger_url(), create=False)
     except LedgerUnavailable:

@@ -9,9 +9,10 @@ from pathlib import Path
 from privet.accounting import calibrate_noise
 from privet.audit.counting import CountRightAnswers
 from privet.core.errors import PluginError, SpecError
-from privet.core.events import Event, NotPrivate
+from privet.core.events import Composed, Event, NotPrivate
 from privet.core.plugins import load as load_plugin
 from privet.core.units import ClipNorm, NoiseMultiplier
+from privet.deidentify.operators.keep import Keep
 from privet.deidentify.policy import Policy, load_policy
 from privet.federated.privacy import FederatedPlan
 from privet.study.data import check_columns
@@ -116,11 +117,17 @@ def _steps(spec: StudySpec, central: FullBatchPlan | None, federated: FederatedP
         counted = counting(spec, EVALUATE, epsilon=spec.evaluate.epsilon, judges=(*models, MAJORITY), answers=None)
         steps.append(Step(EVALUATE, counted.event))
     if spec.audit is not None:
-        counted = counting(spec, AUDIT, epsilon=spec.audit.epsilon, judges=tuple(models), answers=None)
-        steps.append(Step(AUDIT, counted.event))
+        share = spec.audit.epsilon / len(spec.audit.attacks)
+        counted = counting(spec, AUDIT, epsilon=share, judges=attack_judges(tuple(models)), answers=None)
+        steps.append(Step(AUDIT, Composed([counted.event] * len(spec.audit.attacks))))
         if spec.audit.laboratory:
             steps.append(_without_guarantee(LABORATORY, "laboratory figures of an audit", spec))
     return steps
+
+
+def attack_judges(models: tuple[str, ...]) -> tuple[str, ...]:
+    """What the charged attack counts: members, and for each model whom it calls a member, rightly and wrongly."""
+    return ("members", *[f"{name}: {what}" for name in models for what in ("found", "accused")])
 
 
 def counting(
@@ -190,12 +197,13 @@ def _noise(spec: StudySpec, place: str, epsilon: Fraction, asked: Fraction | Non
             f"{place} epsilon {float(epsilon):g} is more than the whole account's ([budget] epsilon "
             f"{float(spec.budget.epsilon):g}); lower it or raise the budget"
         )
-    return calibrate_noise(
+    found: NoiseMultiplier = calibrate_noise(
         lambda sigma: step_events(sigma, steps=steps),
         relation=spec.budget.relation,
         epsilon=float(epsilon),
         delta=float(delta),
     )
+    return found
 
 
 def _check_attacks(spec: StudySpec) -> None:
@@ -220,4 +228,7 @@ def _policy(file: StudyFile, columns: tuple[str, ...]) -> Policy | None:
     missing = [name for name in policy.columns if name not in columns]
     if missing:
         raise SpecError(f"{path}: the data have no column {missing[0]!r}; they have: {', '.join(columns)}")
+    for name in (file.spec.train.target, *file.spec.features):
+        if not isinstance(policy.operator(name), Keep):
+            raise SpecError(f"{path}: column {name!r} is trained on, so the policy must keep it")
     return policy

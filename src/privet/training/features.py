@@ -19,8 +19,9 @@ Floats = NDArray[np.float64]
 class Encoder:
     """Turns columns into rows by stated bounds: nothing is learned from data, so encoding costs nothing.
 
-    Numbers are moved into their bounds and scaled to [-1, 1]; categories become one-hot; a missing or unknown value is the middle of the
-    bounds, or no category. Each row is scaled so that its norm, with a constant 1 for the intercept, is at most 1.
+    Numbers are moved into their bounds and scaled to [-1, 1]; categories become one-hot; a missing or unknown value
+    is the middle of the bounds, or no category. Each row is scaled so that its norm, with a
+    constant 1 for the intercept, is at most 1.
 
     >>> encoder = Encoder({"age": Interval(0, 100), "sex": Categories(("f", "m"))})
     >>> encoder.names
@@ -53,7 +54,8 @@ class Encoder:
         parts = [self._encode(columns[name], bounds) for name, bounds in self.columns.items()]
         parts.append(np.ones((len(parts[0]), 1)))
         # Every number is at most 1 in size and every one-hot block has norm at most 1, so this bound holds for any row.
-        return np.hstack(parts) / np.sqrt(len(self.columns) + 1)
+        encoded: Floats = np.hstack(parts) / np.sqrt(len(self.columns) + 1)
+        return encoded
 
     def _encode(self, values: NDArray[Any], bounds: Bounds) -> Floats:
         if isinstance(bounds, Categories):

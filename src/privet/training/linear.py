@@ -1,6 +1,6 @@
 """Exact per-unit clipped gradient sums of logistic regression.
 
-The gradient of a row is (p - y) * x, so its norm is |p - y| * |x|: clipping costs no more than the gradient itself. With
+The gradient of a row is (p - y) * x, so its norm is |p - y| * |x|: clipping costs no more than the gradient. With
 several rows a unit, a unit's rows are summed first and the sum is clipped (user-level clipping).
 """
 
@@ -53,7 +53,7 @@ def clipped_gradient_sum(weights: Floats, *, rows: LabelledRows, clip_norm: floa
     """
     # A row that is not finite would turn the whole product into NaN, so it is left out before the product.
     with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(rows.features).all(axis=1)
+        finite: NDArray[np.bool_] = np.asarray(np.isfinite(rows.features).all(axis=1))
         features = np.where(finite[:, None], rows.features, 0.0)
         residual = (probabilities(weights, features=features) - rows.labels) * finite
         if rows.units is None:

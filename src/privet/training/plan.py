@@ -16,7 +16,7 @@ class FullBatchPlan:
     """Noisy gradient descent in which every unit takes part in every step.
 
     Guarantee: each step is a Gaussian mechanism on a sum of per-unit gradients of norm at most ``clip_norm``; the
-    noise's standard deviation is ``noise_multiplier`` times the L2 sensitivity of that sum under ``relation``. The steps
+    noise's standard deviation is ``noise_multiplier`` times the L2 sensitivity of that sum under ``relation``. They
     compose adaptively (Dong, Roth & Su 2022, Theorem 4).
     ``expected_units`` is a public constant by which the noisy sum is divided; the true number of units is private.
     """

@@ -11,7 +11,7 @@ _WORLD = r"(?:\+|00)[1-9]\d{0,2}(?:[ .\-()]{0,2}\d{1,4}){2,5}"
 
 
 def _plausible(text: str) -> bool:
-    digits = re.split(r"x|ext", text)[0]
+    digits: str = re.split(r"x|ext", text)[0]
     return 8 <= sum(character.isdigit() for character in digits) <= 15
 
 

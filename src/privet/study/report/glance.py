@@ -21,8 +21,8 @@ class Tile:
 
 
 def tiles(report: StudyReport) -> tuple[Tile, ...]:
-    """Budget, worst case for one person, accuracy, smallest group; a missing one says why."""
-    return _budget(report), _worst_case(report), _accuracy(report.comparison), _smallest_group(report)
+    """Budget, worst case for one person, accuracy, rows told apart; a missing one says why."""
+    return _budget(report), _worst_case(report), _accuracy(report.comparison), _told_apart(report)
 
 
 def _budget(report: StudyReport) -> Tile:
@@ -62,9 +62,13 @@ def _measured(view: ComparisonView, *kinds: str) -> list[tuple[ModelView, Estima
     return [(m, m.accuracy) for m in view.models if m.kind in kinds and not isinstance(m.accuracy, Withheld)]
 
 
-def _smallest_group(report: StudyReport) -> Tile:
-    heading, view = "Smallest group of look-alikes", report.reidentification
+def _told_apart(report: StudyReport) -> Tile:
+    heading, view = "Rows that are one of a kind", report.reidentification
     if isinstance(view, Withheld):
         return Tile(heading, NOT_SHOWN, view.reason)
-    sizes = [NOT_SHOWN if isinstance(k, Withheld) else words.count(k) for k in (view.before.k, view.after.k)]
-    return Tile(heading, " → ".join(sizes), "rows that share the same visible traits, before → after")
+    found = (view.before.unique_share, view.after.unique_share)
+    shares = [NOT_SHOWN if isinstance(share, Withheld) else words.percent(share) for share in found]
+    note = "by traits that outsiders may know, before → after"
+    if not isinstance(view.after.k, Withheld):
+        note += f"; the smallest group of look-alikes now has {words.count(view.after.k)}"
+    return Tile(heading, " → ".join(shares), note)

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from privet.core.receipts import digest
 from privet.study.report import comparisons, figures, words
 from privet.study.report.appendix import exact_values
+from privet.study.report.codec import encode_report
 from privet.study.report.glance import tiles
 from privet.study.report.model import StudyReport, Withheld
 from privet.study.report.verdict import breaks_bound, certificate, settled
@@ -32,7 +33,7 @@ def render(report: StudyReport) -> str:
         tiles=tiles(report),
         certificate=certificate(report),
         exact_values=exact_values(report),
-        fingerprint=digest(report.to_json()),
+        fingerprint=digest(encode_report(report)),
         figures=figures,
         comparisons=comparisons,
         breaks_bound=breaks_bound,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from privet.core.errors import InvalidParameter
 from privet.study.report.evidence import (
@@ -237,16 +237,3 @@ class StudyReport:
     certificate: tuple[CertificateLine, ...]
     limits: tuple[str, ...]
     steps: tuple[StepView, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the report as plain JSON (no NaN or Infinity literal), for ``--json``."""
-        from privet.study.report.codec import encode_report
-
-        return encode_report(self)
-
-    @classmethod
-    def from_json(cls, body: dict[str, Any]) -> StudyReport:
-        """Read it back. Errors: InvalidParameter that names the place where the text does not fit."""
-        from privet.study.report.codec import decode_report
-
-        return decode_report(body)

@@ -1,0 +1,1 @@
+"""One declarative file for the whole job: check, price, run, record, report."""

@@ -1,0 +1,270 @@
+"""Run a study: every step that is not finished, each through the gate, each recorded before the next."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from privet.core.errors import BudgetRefused, SpecError, UnknownAccount
+from privet.core.plugins import attribute
+from privet.core.receipts import Receipt
+from privet.core.sealed import Private, Release
+from privet.deidentify.keys import load_or_create_key
+from privet.federated.simulator import make_sites, simulate
+from privet.ledger import Account, Ledger, State
+from privet.study import work
+from privet.study.price import account_spec, bill
+from privet.study.record import Record, StepRecord
+from privet.study.report.html import write
+from privet.study.report.model import StudyReport
+from privet.study.steps import (
+    AUDIT,
+    CENTRAL,
+    EVALUATE,
+    FEDERATED,
+    LABORATORY,
+    MAJORITY,
+    PROTECT,
+    PlannedStudy,
+    Step,
+    attack_judges,
+    counting,
+    plan_study,
+)
+from privet.study.telling import tell
+from privet.training.descent import descend
+from privet.training.models import LogisticModel
+
+Progress = Callable[[str, int], None]
+Result = tuple[dict[str, Any], list[Receipt]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished study: its report and where the page is."""
+
+    report: StudyReport
+    path: Path
+
+
+def run_study(planned: PlannedStudy, *, progress: Progress | None = None) -> Outcome:
+    """Run every step that is not finished and write the report.
+
+    Guarantee: a step whose record is on the disk is neither run nor paid again; a claim that an earlier run left
+    behind is forfeited; nothing is opened if the whole bill does not fit.
+    Errors: BudgetRefused, SpecError (nothing was opened or written); what the gate raises.
+    """
+    advance = progress or (lambda title, done: None)
+    with _record(planned).open() as record:
+        left = tuple(step for step in planned.steps if record.finished(step.name) is None)
+        ledger = _open_ledger(planned, left)
+        try:
+            account = ledger.account(planned.spec.budget.account)
+            _forfeit_leftovers(account, record)
+            job = _Job(planned, account, account.seal_source(work.loader(planned)), record)
+            for done, step in enumerate(planned.steps):
+                advance(step.title, done)
+                if record.finished(step.name) is None:
+                    job.run(step)
+            advance("write the report", len(planned.steps))
+            return _report(planned, record, ledger)
+        finally:
+            ledger.close()
+
+
+def report_again(path: str | Path) -> Outcome:
+    """Write the report of a finished study from its record. Errors: SpecError if a step is not finished."""
+    planned = plan_study(path)
+    if not (_record(planned).folder / "record.jsonl").exists():
+        raise SpecError(f"study {planned.spec.study.name!r} has not been run; use 'privet study run {path}'")
+    with _record(planned).open() as record:
+        waiting = [step.title for step in planned.steps if record.finished(step.name) is None]
+        if waiting:
+            raise SpecError(f"not finished: {waiting[0]}; go on with 'privet study run {path}'")
+        ledger = Ledger.open(planned.file.ledger_url(), create=False)
+        try:
+            return _report(planned, record, ledger)
+        finally:
+            ledger.close()
+
+
+def _record(planned: PlannedStudy) -> Record:
+    name = planned.spec.study.name
+    folder = planned.file.folder / f"{name}.run"
+    return Record(folder, digest=planned.file.digest, study=f"{name} {planned.file.digest[:12]}")
+
+
+def _open_ledger(planned: PlannedStudy, left: tuple[Step, ...]) -> Ledger:
+    priced = bill(planned, steps=left)
+    if not priced.fits:
+        raise BudgetRefused(
+            f"the study does not fit account {priced.account!r}: it would come to epsilon {priced.spent_after:.4g} of "
+            f"{priced.epsilon_limit:g} at delta {priced.delta_limit:g}; nothing was opened. See 'privet study price'"
+        )
+    ledger = Ledger.open(planned.file.ledger_url())
+    try:
+        found = ledger.account(planned.spec.budget.account).spec
+    except UnknownAccount:
+        ledger.book.create(account_spec(planned))
+        return ledger
+    require_same_terms(planned, found)
+    return ledger
+
+
+def require_same_terms(planned: PlannedStudy, found: Any) -> None:
+    """Refuse a study whose account exists with other terms. Errors: SpecError naming the first that differs."""
+    wanted = account_spec(planned)
+    for term in ("unit", "relation", "epsilon", "delta", "allow_no_guarantee"):
+        if getattr(found, term) != getattr(wanted, term):
+            raise SpecError(
+                f"[budget] account {wanted.name!r} exists with another {term.replace('_', ' ')}; accounts never "
+                "change: correct the study, or give it another account"
+            )
+
+
+def _forfeit_leftovers(account: Account, record: Record) -> None:
+    for claim in account.ledger.book.claims(study=record.study, state=State.RESERVED):
+        account.ledger.book.forfeit(claim.id, reason="the run that reserved it was interrupted")
+
+
+def _report(planned: PlannedStudy, record: Record, ledger: Ledger) -> Outcome:
+    report = tell(planned, record, ledger)
+    path = planned.file.path(planned.spec.report.path)
+    write(report, path)
+    return Outcome(report, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The study under way."""
+
+    planned: PlannedStudy
+    account: Account
+    data: Private[work.StudyData]
+    record: Record
+
+    def run(self, step: Step) -> StepRecord:
+        begun = time.perf_counter()
+        if step.event is None:
+            return self.record.finish(step.name, seconds=0.0, result={}, receipts=[], status="withheld")
+        works: dict[str, Callable[[Step], Result]] = {
+            PROTECT: self._protect,
+            CENTRAL: self._train_central,
+            FEDERATED: self._train_federated,
+            EVALUATE: self._evaluate,
+            AUDIT: self._audit,
+            LABORATORY: self._laboratory,
+        }
+        result, receipts = works[step.name](step)
+        seconds = time.perf_counter() - begun
+        return self.record.finish(
+            step.name, seconds=seconds, result=result, receipts=[receipt.to_json() for receipt in receipts]
+        )
+
+    def _release(self, mechanism: Any) -> Release[Any]:
+        return self.account.release(mechanism, self.data, study=self.record.study)
+
+    def _unbounded(self, step: Step, what: Callable[[work.StudyData], dict[str, Any]]) -> Release[dict[str, Any]]:
+        spec = self.planned.spec
+        reason = getattr(step.event, "reason", step.title)
+        name = f"{spec.study.name}: {step.title}"
+        unit = spec.data.privacy_unit()
+        return self._release(work.WithoutGuarantee(name, unit, spec.budget.relation, reason, what))
+
+    def _protect(self, step: Step) -> Result:
+        settings = self.planned.spec.protect
+        if settings is None:
+            return {}, []
+        key = load_or_create_key(self.planned.file.path(settings.key))
+        released = self._unbounded(step, work.protect(self.planned, key=key))
+        shown = {name: part for name, part in released.value.items() if name != "table"}
+        if settings.table is not None:
+            write_at_once(self.planned.file.path(settings.table), released.value["table"])
+        return shown, [released.receipt]
+
+    def _train_central(self, step: Step) -> Result:
+        plan = self.planned.central
+        if plan is None:
+            return {}, []
+        encoder = self.planned.encoder()
+        with self.account.open(plan, self.data, delta=step.delta, study=self.record.study) as run:
+            rows = run.data.train_rows
+            weights = descend(rows, plan=plan, steps=run.steps(), max_row_norm=encoder.max_row_norm)
+            released = run.release(_model(weights, encoder.names))
+        return {"model": released.value.to_json()}, [released.receipt]
+
+    def _train_federated(self, step: Step) -> Result:
+        plan, settings = self.planned.federated, self.planned.spec.federated
+        if plan is None or settings is None:
+            return {}, []
+        encoder = self.planned.encoder()
+        strategy = attribute("privet.federated.strategies", settings.strategy, "STRATEGY")
+        with self.account.open(plan, self.data, delta=step.delta, study=self.record.study) as run:
+            data = run.data
+            if data.sites is None:
+                raise SpecError("[federated] is missing")
+            sites = make_sites(data.train_rows, plan=plan, site_of=data.sites[~data.test])
+            trained = simulate(
+                sites,
+                plan=plan,
+                strategy=strategy,
+                steps=run.steps(),
+                max_row_norm=encoder.max_row_norm,
+                secure_sum=settings.secure_sum,
+            )
+            released = run.release(_model(trained.weights, encoder.names))
+        return {"model": released.value.to_json(), "bytes_up": trained.bytes_up}, [released.receipt]
+
+    def models(self) -> dict[str, LogisticModel]:
+        """The released models, from the record."""
+        found = {name: self.record.finished(name) for name in self.planned.models()}
+        return {name: LogisticModel.from_json(step.result["model"]) for name, step in found.items() if step is not None}
+
+    def _evaluate(self, step: Step) -> Result:
+        settings, models = self.planned.spec.evaluate, self.models()
+        if settings is None:
+            return {}, []
+        judges = (*models, MAJORITY)
+        answers = work.right_answers(models)
+        mechanism = counting(self.planned.spec, EVALUATE, epsilon=settings.epsilon, judges=judges, answers=answers)
+        released = self._release(mechanism)
+        return {"counts": released.value, "scale": float(mechanism.scale)}, [released.receipt]
+
+    def _audit(self, step: Step) -> Result:
+        settings, models = self.planned.spec.audit, self.models()
+        if settings is None:
+            return {}, []
+        judges = attack_judges(tuple(models))
+        counted, receipts = {}, []
+        share = settings.epsilon / len(settings.attacks)
+        for attack in settings.attacks:
+            answers = work.attack_answers(models, attack=attack)
+            mechanism = counting(self.planned.spec, AUDIT, epsilon=share, judges=judges, answers=answers)
+            released = self._release(mechanism)
+            counted[attack] = {"counts": released.value, "scale": float(mechanism.scale)}
+            receipts.append(released.receipt)
+        return {"attacks": counted}, receipts
+
+    def _laboratory(self, step: Step) -> Result:
+        settings = self.planned.spec.audit
+        if settings is None:
+            return {}, []
+        released = self._unbounded(step, work.laboratory(self.planned, self.models(), attacks=settings.attacks))
+        return released.value, [released.receipt]
+
+
+def _model(weights: np.ndarray[Any, Any], names: tuple[str, ...]) -> LogisticModel:
+    return LogisticModel(tuple(float(weight) for weight in weights), names)
+
+
+def write_at_once(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)
