@@ -67,8 +67,13 @@ def _told_apart(report: StudyReport) -> Tile:
     if isinstance(view, Withheld):
         return Tile(heading, NOT_SHOWN, view.reason)
     found = (view.before.unique_share, view.after.unique_share)
-    shares = [NOT_SHOWN if isinstance(share, Withheld) else words.percent(share) for share in found]
+    shares = [NOT_SHOWN if isinstance(share, Withheld) else _short(share) for share in found]
     note = "by traits that outsiders may know, before → after"
     if not isinstance(view.after.k, Withheld):
         note += f"; the smallest group of look-alikes now has {words.count(view.after.k)}"
     return Tile(heading, " → ".join(shares), note)
+
+
+def _short(share: float) -> str:
+    """A share that fits a tile twice."""
+    return words.percent(share).replace("over ", ">").replace("under ", "<")

@@ -48,7 +48,7 @@ def _charged(study: Finished, model: str, attack: str, counted: dict[str, Any]) 
     allowed = _guarantee(study, model)
     return AttackView(
         target=NAMES[model],
-        attack=attribute("privet.audit.attacks", attack, "ATTACK").name,
+        attack=f"{attribute('privet.audit.attacks', attack, 'ATTACK').name}, noisy counts paid for by the account",
         covered=True,
         members=members,
         non_members=others,
@@ -64,7 +64,6 @@ def _charged(study: Finished, model: str, attack: str, counted: dict[str, Any]) 
         ),
         epsilon_at_least=epsilon_from_rates(found, fpr=accused, delta=delta),
         ceiling=epsilon_from_rates(best[0], fpr=best[1], delta=delta),
-        label="noisy counts, paid for by the account; who is predicted better than by a coin is called a member",
     )
 
 
