@@ -35,6 +35,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     one row is exchanged (replace-one); with a public ``expected_units`` rows are added or removed.
     The data holder is trusted.
     ``bounds`` are public: one (low, high) pair for all columns, or one for each; they are never read from the data.
+    ``classes`` None takes the two classes from ``y``: that both occur is then taken as public.
     ``delta`` None means one tenth over the number of rows (the public one). Without an ``account`` one of exactly
     this size is opened in memory; either way the fit passes the gate and leaves ``receipt_``.
     Fitted: ``coef_`` (1, d) and ``intercept_`` (1,) in the columns' own units, ``classes_``, ``receipt_``.
@@ -136,9 +137,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _plan(self, units: float) -> FullBatchPlan:
         relation = Relation.REPLACE_ONE if self.expected_units is None else Relation.ADD_OR_REMOVE
-        unit = ROW
-        if self.account is not None:
-            unit, relation = self.account.spec.unit, self.account.spec.relation
+        unit = ROW if self.account is None else self._unit_of(self.account, relation)
         noise = calibrate_noise(
             lambda sigma: step_events(sigma, steps=self.steps),
             relation=relation,
@@ -146,6 +145,22 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             delta=self._delta(units),
         )
         return FullBatchPlan("logistic regression", unit, relation, CLIP_NORM, noise, self.steps, units)
+
+    @staticmethod
+    def _unit_of(account: Account, relation: Relation) -> PrivacyUnit:
+        """The account's unit, if this model protects it."""
+        spec = account.spec
+        if spec.unit.column is not None:
+            raise InvalidParameter(
+                f"account {account.name!r} protects a {spec.unit.describe()}, but this model protects single rows; "
+                "use a study, which groups rows by their unit"
+            )
+        if spec.relation is not relation:
+            wanted = "leave expected_units out" if relation is Relation.ADD_OR_REMOVE else "give expected_units"
+            raise InvalidParameter(
+                f"account {account.name!r} is under {spec.relation}; {wanted}, or use another account"
+            )
+        return spec.unit
 
     def _unscale(self, weights: NDArray[np.float64], encoder: Encoder) -> None:
         """Weights in the columns' own units: the encoding is affine, so this changes no prediction."""

@@ -20,8 +20,8 @@ class Encoder:
     """Turns columns into rows by stated bounds: nothing is learned from data, so encoding costs nothing.
 
     Numbers are moved into their bounds and scaled to [-1, 1]; categories become one-hot; a missing or unknown value
-    is the middle of the bounds, or no category. Each row is scaled so that its norm, with a
-    constant 1 for the intercept, is at most 1.
+    is the middle of the bounds, or no category. Each row is scaled so that its norm, with a constant 1 for the
+    intercept, is at most 1.
 
     >>> encoder = Encoder({"age": Interval(0, 100), "sex": Categories(("f", "m"))})
     >>> encoder.names

@@ -56,6 +56,8 @@ def clipped_gradient_sum(weights: Floats, *, rows: LabelledRows, clip_norm: floa
         finite: NDArray[np.bool_] = np.asarray(np.isfinite(rows.features).all(axis=1))
         features = np.where(finite[:, None], rows.features, 0.0)
         residual = (probabilities(weights, features=features) - rows.labels) * finite
+        # Finite but huge features can overflow to inf - inf in the margin.
+        residual = np.where(np.isfinite(residual), residual, 0.0)
         if rows.units is None:
             norms = np.abs(residual) * np.linalg.norm(features, axis=1)
             return np.asarray(features.T @ (residual * _factors(norms, clip_norm)), dtype=np.float64)
