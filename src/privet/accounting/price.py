@@ -11,7 +11,7 @@ from privet._version import __version__
 from privet.accounting import gaussian_dp, renyi, zcdp
 from privet.accounting.leaves import ApproxLeaf, PureLeaf, leaves_of
 from privet.core.errors import InvalidParameter, UnsupportedEvent
-from privet.core.events import Event
+from privet.core.events import Event, NotPrivate, leaves
 from privet.core.exact import float_up
 from privet.core.guarantees import ApproxDP, NoGuarantee
 from privet.core.neighbours import Relation
@@ -107,7 +107,8 @@ def loss_epsilon(event: Event, *, relation: Relation, delta: float, coarseness: 
 @functools.lru_cache(maxsize=4096)
 def _price(event: Event, relation: Relation, delta: float) -> Price:
     if leaves_of(event, relation=relation) is None:
-        return Price(event, relation, None, NoGuarantee("a part of it has no bound"), "none")
+        reasons = sorted({leaf.reason for leaf in leaves(event) if isinstance(leaf, NotPrivate)})
+        return Price(event, relation, None, NoGuarantee("; ".join(reasons)), "none")
     pure = _pure(event, relation)
     found = _cheap(event, relation, delta, pure) or epsilon_by_engine(event, relation=relation, delta=delta)
     if not found:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from privet.cli.display import Json, emit_json, table
+from privet.core.durable import write_whole
 from privet.core.errors import InvalidParameter
 
 app = typer.Typer(help="De-identify tables and measure the risk that is left.", no_args_is_help=True)
@@ -76,5 +77,5 @@ def apply(
 
     loaded = load_policy(policy)
     frame = deidentify(_read(source), policy=loaded, key=load_or_create_key(key))
-    frame.to_csv(out, index=False)
+    write_whole(out, frame.to_csv(index=False))
     typer.echo(f"wrote {out}: {len(frame.columns)} columns. It has no guarantee: measure it with 'privet deid risk'")

@@ -9,11 +9,14 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
+import click
 import typer
 
 from privet._version import __version__
 from privet.cli import account, deidentify, demo, ledger, study
 from privet.core.errors import BudgetRefused, LedgerError, PrivetError, UnknownAccount
+
+STOPPED = 130
 
 app = typer.Typer(
     name="privet",
@@ -56,16 +59,21 @@ def exit_code(error: PrivetError) -> int:
 def run() -> None:
     """Entry point of the ``privet`` command."""
     try:
-        app()
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except PrivetError as error:
         typer.echo(f"privet: {error}", err=True)
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        typer.echo("privet: stopped; what was finished is kept, what was under way is forfeited", err=True)
-        sys.exit(130)
+    except (KeyboardInterrupt, click.Abort):
+        code = STOPPED
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    if code == STOPPED:  # typer makes this of a Ctrl-C, without a word
+        typer.echo("privet: stopped; what was finished is kept, what was under way is forfeited", err=True)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,10 @@ def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
 
 
 def _show_bill(priced: Bill) -> None:
-    rows = [(line.title, line.guarantee, number(line.epsilon), number(line.delta)) for line in priced.lines]
+    rows = [
+        (line.title + (" (finished)" if line.paid else ""), line.guarantee, number(line.epsilon), number(line.delta))
+        for line in priced.lines
+    ]
     table(f"Bill of study {priced.study}", columns=["step", "guarantee", "epsilon", "delta"], rows=rows)
     before = f"already spent {number(priced.spent_before)}, " if priced.spent_before else ""
     typer.echo(

@@ -11,6 +11,8 @@ from privet.deidentify.recogniser import Recogniser, recognisers
 ENOUGH = 0.5
 # Kinds that need a hint in the column's name need fewer cells to look the part: people write addresses in many ways.
 ENOUGH_WITH_HINT = 0.3
+# In fewer cells than this, all being different says nothing.
+ENOUGH_CELLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _unrecognised(name: str, cells: list[str], unique: float) -> ColumnFinding:
             name, "free_text", "text with identifiers in it", inside, unique, True, "found in free text"
         )
     numeric = all(_is_number(text) for text in cells[:200])
-    if cells and unique > 0.95 and not (numeric and any("." in text for text in cells[:200])):
+    if len(cells) >= ENOUGH_CELLS and unique > 0.95 and not (numeric and any("." in text for text in cells[:200])):
         return ColumnFinding(
             name, "unique_key", "nearly unique value", unique, unique, True, "almost every cell differs"
         )

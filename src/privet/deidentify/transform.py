@@ -17,7 +17,7 @@ def deidentify(frame: Any, *, policy: Policy, key: bytes, findings: tuple[Column
     Guarantee: none. Fewer columns point at people, but what is left may still do so together: measure it
     (``privet.deidentify.risk``). Each row is treated by itself.
     Errors: InvalidParameter if the policy says nothing about a column, names one that is not there, or keeps one in
-    which direct identifiers were found.
+    which direct identifiers were found without a written reason.
     """
     missing = [name for name in policy.columns if name not in frame.columns]
     if missing:
@@ -41,8 +41,9 @@ def apply_policy(frame: Any, *, policy: Policy, key: bytes) -> Any:
 def refuse_kept_identifiers(findings: tuple[ColumnFinding, ...], *, policy: Policy) -> None:
     """Refuse a policy that keeps a column in which direct identifiers were found. Errors: InvalidParameter."""
     for found in findings:
-        if found.direct and isinstance(policy.operator(found.column), Keep):
+        operator = policy.operator(found.column)
+        if found.direct and isinstance(operator, Keep) and not operator.reason.strip():
             raise InvalidParameter(
                 f"the policy keeps column {found.column!r}, which holds direct identifiers ({found.label}); "
-                "drop, pseudonymise or redact it"
+                'drop, pseudonymise or redact it, or say why it may stay: operator = "keep", reason = "..."'
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from privet.core.durable import write_whole
 from privet.core.errors import InvalidParameter
 
 STUDY = """\
@@ -106,7 +106,5 @@ def write_study(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_demo(folder, seed=1977)
     # The study file comes last and at once: where it is, all the rest is.
-    unfinished = folder / "study.toml.part"
-    unfinished.write_text(STUDY, encoding="utf-8")
-    os.replace(unfinished, study)
+    write_whole(study, STUDY)
     return study

@@ -14,18 +14,20 @@ from privet.ledger.filter import filter_of
 from privet.ledger.ledger import spent_of
 from privet.ledger.quote import quote
 from privet.ledger.stores.contract import WHOLE, Balance
-from privet.study.steps import PlannedStudy, Step
+from privet.study.record import finished_steps, run_folder
+from privet.study.steps import PlannedStudy
 
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One step that is charged. ``epsilon`` is None where no guarantee holds."""
+    """One step that is charged. ``epsilon`` is None where no guarantee holds; what is ``paid`` is not added again."""
 
     step: str
     title: str
     guarantee: str
     epsilon: float | None
     delta: float | None
+    paid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,18 @@ class Bill:
         return dataclasses.asdict(self)
 
 
-def bill(planned: PlannedStudy, *, steps: tuple[Step, ...] | None = None) -> Bill:
-    """Price the given steps (all, if none are given) and add them to what the account has spent. Writes nothing."""
+def bill(planned: PlannedStudy) -> Bill:
+    """Price every step, and add those that are not finished to what the account has spent. Writes nothing."""
     balance = _balance(planned)
     limits, before = filter_of(balance.spec), spent_of(balance).epsilon
     total, lines = balance.spent.get(WHOLE, nothing(len(balance.spec.orders))), []
-    for step in planned.steps if steps is None else steps:
+    finished = finished_steps(run_folder(planned.file), digest=planned.file.digest)
+    for step in planned.steps:
         if step.event is None:
             continue
         priced = quote(step.event, accounts=(balance.spec,), delta=step.delta)
-        total = total + priced.charges[0][1]
+        if step.name not in finished:
+            total = total + priced.charges[0][1]
         point = priced.price.point
         bounded = point if isinstance(point, ApproxDP) else None
         lines.append(
@@ -65,6 +69,7 @@ def bill(planned: PlannedStudy, *, steps: tuple[Step, ...] | None = None) -> Bil
                 str(point),
                 float(bounded.epsilon) if bounded else None,
                 float(bounded.delta) if bounded else None,
+                step.name in finished,
             )
         )
     guard = limits.track(total)

@@ -13,6 +13,7 @@ from typing import Any
 
 from privet.core.errors import SpecError
 from privet.ledger.book import now
+from privet.study.spec import StudyFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Record:
 
     def _read(self) -> None:
         raw = self._path.read_bytes()
-        whole = raw[: raw.rfind(b"\n") + 1]
+        whole = _whole_lines(raw)
         if len(whole) < len(raw):
             os.truncate(self._path, len(whole))
         lines = [json.loads(line) for line in whole.splitlines()]
@@ -91,6 +92,27 @@ class Record:
         for body in lines[1:]:
             fields = {item.name: body[item.name] for item in dataclasses.fields(StepRecord)}
             self._finished[body["step"]] = StepRecord(**fields)
+
+
+def run_folder(file: StudyFile) -> Path:
+    """Where a study keeps the record of its run: beside its file."""
+    return file.folder / f"{file.spec.study.name}.run"
+
+
+def finished_steps(folder: Path, *, digest: str) -> frozenset[str]:
+    """Names of the steps that the record of this very study has as finished. Takes no lock and writes nothing."""
+    try:
+        lines = [json.loads(line) for line in _whole_lines((folder / "record.jsonl").read_bytes()).splitlines()]
+    except FileNotFoundError:
+        return frozenset()
+    if not lines or lines[0].get("digest") != digest:
+        return frozenset()
+    return frozenset(body["step"] for body in lines[1:])
+
+
+def _whole_lines(raw: bytes) -> bytes:
+    """A record without the line that a crash cut short."""
+    return raw[: raw.rfind(b"\n") + 1]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from privet.core.durable import write_whole
 from privet.core.errors import BudgetRefused, SpecError, UnknownAccount
 from privet.core.plugins import attribute
 from privet.core.receipts import Receipt
@@ -20,7 +20,7 @@ from privet.federated.simulator import make_sites, simulate
 from privet.ledger import Account, Ledger, State
 from privet.study import work
 from privet.study.price import account_spec, bill
-from privet.study.record import Record, StepRecord
+from privet.study.record import Record, StepRecord, run_folder
 from privet.study.report.html import write
 from privet.study.report.model import StudyReport
 from privet.study.steps import (
@@ -62,8 +62,7 @@ def run_study(planned: PlannedStudy, *, progress: Progress | None = None) -> Out
     """
     advance = progress or (lambda title, done: None)
     with _record(planned).open() as record:
-        left = tuple(step for step in planned.steps if record.finished(step.name) is None)
-        ledger = _open_ledger(planned, left)
+        ledger = _open_ledger(planned)
         try:
             account = ledger.account(planned.spec.budget.account)
             _forfeit_leftovers(account, record)
@@ -96,12 +95,11 @@ def report_again(path: str | Path) -> Outcome:
 
 def _record(planned: PlannedStudy) -> Record:
     name = planned.spec.study.name
-    folder = planned.file.folder / f"{name}.run"
-    return Record(folder, digest=planned.file.digest, study=f"{name} {planned.file.digest[:12]}")
+    return Record(run_folder(planned.file), digest=planned.file.digest, study=f"{name} {planned.file.digest[:12]}")
 
 
-def _open_ledger(planned: PlannedStudy, left: tuple[Step, ...]) -> Ledger:
-    priced = bill(planned, steps=left)
+def _open_ledger(planned: PlannedStudy) -> Ledger:
+    priced = bill(planned)
     if not priced.fits:
         raise BudgetRefused(
             f"the study does not fit account {priced.account!r}: it would come to epsilon {priced.spent_after:.4g} of "
@@ -185,7 +183,7 @@ class _Job:
         released = self._unbounded(step, work.protect(self.planned, key=key))
         shown = {name: part for name, part in released.value.items() if name != "table"}
         if settings.table is not None:
-            write_at_once(self.planned.file.path(settings.table), released.value["table"])
+            write_whole(self.planned.file.path(settings.table), released.value["table"])
         return shown, [released.receipt]
 
     def _train_central(self, step: Step) -> Result:
@@ -261,10 +259,3 @@ class _Job:
 
 def _model(weights: np.ndarray[Any, Any], names: tuple[str, ...]) -> LogisticModel:
     return LogisticModel(tuple(float(weight) for weight in weights), names)
-
-
-def write_at_once(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)

@@ -99,6 +99,7 @@ def plan_study(path: str | Path) -> PlannedStudy:
     central = _central_plan(spec) if spec.train.mode == "central" else None
     federated = _federated_plan(spec) if spec.federated is not None else None
     _check_attacks(spec)
+    _check_places(file)
     steps = tuple(_steps(spec, central, federated))
     return PlannedStudy(file, columns, steps, policy, central, federated)
 
@@ -215,6 +216,18 @@ def _check_attacks(spec: StudySpec) -> None:
             load_plugin(family, name)
         except PluginError as error:
             raise SpecError(f"{place}: {error}") from None
+
+
+def _check_places(file: StudyFile) -> None:
+    """Where results will be written must exist before anything is paid for."""
+    places = [("[report] path", file.spec.report.path)]
+    if file.spec.protect is not None:
+        places += [("[protect] key", file.spec.protect.key)]
+        places += [("[protect] table", file.spec.protect.table)] if file.spec.protect.table else []
+    for place, text in places:
+        folder = file.path(text).parent
+        if not folder.is_dir():
+            raise SpecError(f"{place}: there is no folder {folder}; make it, or give another place")
 
 
 def _policy(file: StudyFile, columns: tuple[str, ...]) -> Policy | None:

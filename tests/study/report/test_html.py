@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from privet.core.errors import InvalidParameter
 from privet.core.receipts import digest
 from privet.study.report import render, write
 from privet.study.report.codec import decode_report, encode_report
@@ -286,7 +287,7 @@ def test_a_failed_write_leaves_the_old_page_and_no_litter(full, minimal, tmp_pat
         raise OSError("no space")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(InvalidParameter, match="no space"):
         write(full, path)
     assert path.read_text(encoding="utf-8") == render(minimal)
     assert os.listdir(tmp_path) == ["report.html"]

@@ -8,13 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Changes nothing. Refused for columns that hold direct identifiers."""
+    """Changes nothing. A column in which direct identifiers were found is kept only with a written ``reason``."""
+
+    reason: str = ""
 
     def apply(self, column: Any, *, key: bytes) -> Any:
         return column
 
     def describe(self) -> str:
-        return "kept"
+        return f"kept ({self.reason})" if self.reason else "kept"
 
 
 OPERATOR = Keep

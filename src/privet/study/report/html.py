@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tempfile
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from privet.core.durable import write_whole
 from privet.core.receipts import digest
 from privet.study.report import comparisons, figures, words
 from privet.study.report.appendix import exact_values
@@ -44,21 +44,9 @@ def render(report: StudyReport) -> str:
 def write(report: StudyReport, path: str | os.PathLike[str]) -> Path:
     """Write the page to ``path``: the old file or the whole new one is there, never a part.
 
-    Errors: OSError if the folder does not exist or cannot be written.
+    Errors: InvalidParameter if the folder does not exist or cannot be written.
     """
-    target, text = Path(path), render(report)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)  # a report is meant to be read by others; mkstemp makes it 0600
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return target
+    return write_whole(path, render(report))
 
 
 def _resource(name: str) -> str:

@@ -97,7 +97,7 @@ def _identifiers(found: tuple[ColumnView, ...] | Withheld) -> list[str]:
     if isinstance(found, Withheld):
         return []
     direct = [column.column for column in found if column.found != "none found"]
-    kept = [column.column for column in found if column.found != "none found" and column.action == "kept"]
+    kept = [column.column for column in found if column.found != "none found" and column.action.startswith("kept")]
     text = f"{len(direct)} of {len(found)} columns hold identifiers or traits that point at people"
     return [f"{text}; {', '.join(kept)} stayed as they are." if kept else f"{text}; none stayed as it was."]
 
