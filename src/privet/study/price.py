@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from privet.core.errors import LedgerUnavailable, UnknownAccount
+from privet.core.errors import LedgerUnavailable, SpecError, UnknownAccount
 from privet.core.guarantees import ApproxDP
 from privet.ledger import AccountSpec, Ledger
 from privet.ledger.amounts import nothing
@@ -100,6 +100,17 @@ def account_spec(planned: PlannedStudy) -> AccountSpec:
     )
 
 
+def require_same_terms(planned: PlannedStudy, found: AccountSpec) -> None:
+    """Refuse a study whose account exists with other terms. Errors: SpecError naming the first that differs."""
+    wanted = account_spec(planned)
+    for term in ("unit", "relation", "epsilon", "delta", "allow_no_guarantee"):
+        if getattr(found, term) != getattr(wanted, term):
+            raise SpecError(
+                f"[budget] account {wanted.name!r} exists with another {term.replace('_', ' ')}; accounts never "
+                "change: correct the study, or give it another account"
+            )
+
+
 def _balance(planned: PlannedStudy) -> Balance:
     """The account as it stands, or as it would be made; a ledger that is not there yet is not made."""
     try:
@@ -107,7 +118,9 @@ def _balance(planned: PlannedStudy) -> Balance:
     except LedgerUnavailable:
         return Balance(account_spec(planned))
     try:
-        return ledger.book.balance(planned.spec.budget.account)
+        balance = ledger.book.balance(planned.spec.budget.account)
+        require_same_terms(planned, balance.spec)
+        return balance
     except UnknownAccount:
         return Balance(account_spec(planned))
     finally:

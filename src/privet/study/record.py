@@ -82,13 +82,7 @@ class Record:
         whole = _whole_lines(raw)
         if len(whole) < len(raw):
             os.truncate(self._path, len(whole))
-        lines = [json.loads(line) for line in whole.splitlines()]
-        begun = lines[0] if lines else {}
-        if begun.get("digest") != self._digest:
-            raise SpecError(
-                f"the study file has changed since the run in {self.folder} was begun; rename the study "
-                "([study] name) or remove that folder (what was spent stays spent)"
-            )
+        lines = _lines_of(whole, self.folder, self._digest)
         for body in lines[1:]:
             fields = {item.name: body[item.name] for item in dataclasses.fields(StepRecord)}
             self._finished[body["step"]] = StepRecord(**fields)
@@ -100,14 +94,25 @@ def run_folder(file: StudyFile) -> Path:
 
 
 def finished_steps(folder: Path, *, digest: str) -> frozenset[str]:
-    """Names of the steps that the record of this very study has as finished. Takes no lock and writes nothing."""
+    """Names of the steps that a study's record has as finished. Takes no lock and writes nothing.
+
+    Errors: SpecError if the study file changed since the record was begun.
+    """
     try:
-        lines = [json.loads(line) for line in _whole_lines((folder / "record.jsonl").read_bytes()).splitlines()]
+        raw = (folder / "record.jsonl").read_bytes()
     except FileNotFoundError:
         return frozenset()
-    if not lines or lines[0].get("digest") != digest:
-        return frozenset()
-    return frozenset(body["step"] for body in lines[1:])
+    return frozenset(body["step"] for body in _lines_of(_whole_lines(raw), folder, digest)[1:])
+
+
+def _lines_of(whole: bytes, folder: Path, digest: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in whole.splitlines()]
+    if (lines[0] if lines else {}).get("digest") != digest:
+        raise SpecError(
+            f"the study file has changed since the run in {folder} was begun; rename the study "
+            "([study] name) or remove that folder (what was spent stays spent)"
+        )
+    return lines
 
 
 def _whole_lines(raw: bytes) -> bytes:

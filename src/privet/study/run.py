@@ -19,7 +19,7 @@ from privet.deidentify.keys import load_or_create_key
 from privet.federated.simulator import make_sites, simulate
 from privet.ledger import Account, Ledger, State
 from privet.study import work
-from privet.study.price import account_spec, bill
+from privet.study.price import account_spec, bill, require_same_terms
 from privet.study.record import Record, StepRecord, run_folder
 from privet.study.report.html import write
 from privet.study.report.model import StudyReport
@@ -61,6 +61,8 @@ def run_study(planned: PlannedStudy, *, progress: Progress | None = None) -> Out
     Errors: BudgetRefused, SpecError (nothing was opened or written); what the gate raises.
     """
     advance = progress or (lambda title, done: None)
+    # Before the run's folder is made, so that a study that is refused leaves no trace.
+    _require_affordable(planned)
     with _record(planned).open() as record:
         ledger = _open_ledger(planned)
         try:
@@ -98,32 +100,23 @@ def _record(planned: PlannedStudy) -> Record:
     return Record(run_folder(planned.file), digest=planned.file.digest, study=f"{name} {planned.file.digest[:12]}")
 
 
-def _open_ledger(planned: PlannedStudy) -> Ledger:
+def _require_affordable(planned: PlannedStudy) -> None:
     priced = bill(planned)
     if not priced.fits:
         raise BudgetRefused(
             f"the study does not fit account {priced.account!r}: it would come to epsilon {priced.spent_after:.4g} of "
             f"{priced.epsilon_limit:g} at delta {priced.delta_limit:g}; nothing was opened. See 'privet study price'"
         )
+
+
+def _open_ledger(planned: PlannedStudy) -> Ledger:
+    """The ledger with the study's account in it, made if it is not there."""
     ledger = Ledger.open(planned.file.ledger_url())
     try:
-        found = ledger.account(planned.spec.budget.account).spec
+        require_same_terms(planned, ledger.account(planned.spec.budget.account).spec)
     except UnknownAccount:
         ledger.book.create(account_spec(planned))
-        return ledger
-    require_same_terms(planned, found)
     return ledger
-
-
-def require_same_terms(planned: PlannedStudy, found: Any) -> None:
-    """Refuse a study whose account exists with other terms. Errors: SpecError naming the first that differs."""
-    wanted = account_spec(planned)
-    for term in ("unit", "relation", "epsilon", "delta", "allow_no_guarantee"):
-        if getattr(found, term) != getattr(wanted, term):
-            raise SpecError(
-                f"[budget] account {wanted.name!r} exists with another {term.replace('_', ' ')}; accounts never "
-                "change: correct the study, or give it another account"
-            )
 
 
 def _forfeit_leftovers(account: Account, record: Record) -> None:

@@ -1,0 +1,306 @@
+"""A whole study on one's own file: every release charged, nothing paid twice, a report at the end."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from privet.core.errors import BudgetRefused, ReleaseFailed, SpecError
+from privet.ledger import Ledger
+from privet.ledger.claims import State
+from privet.study import run as running
+from privet.study import work
+from privet.study.price import bill
+from privet.study.report.codec import decode_report, encode_report
+from privet.study.report.model import StudyReport, Withheld
+from privet.study.run import report_again, run_study
+from privet.study.steps import CENTRAL, FEDERATED, plan_study
+
+from .small import POLICY, STUDY, people, without, write_small
+
+pandas = pytest.importorskip("pandas")
+
+
+STEPS = ("_protect", "_train_central", "_train_federated", "_evaluate", "_audit", "_laboratory")
+
+
+def claims_of(folder: Path):
+    ledger = Ledger.open(f"sqlite:///{folder / 'book.db'}", create=False)
+    try:
+        assert ledger.verify().ok
+        return ledger.account("people").history()
+    finally:
+        ledger.close()
+
+
+def spent_of(folder: Path):
+    ledger = Ledger.open(f"sqlite:///{folder / 'book.db'}", create=False)
+    try:
+        return ledger.account("people").spent()
+    finally:
+        ledger.close()
+
+
+def test_a_study_from_table_to_report(tmp_path: Path) -> None:
+    outcome = run_study(plan_study(write_small(tmp_path)))
+    page = outcome.path.read_text(encoding="utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "<script" not in page
+    report = outcome.report
+    assert decode_report(json.loads(json.dumps(encode_report(report)))) == report
+    assert [step.status for step in report.steps] == ["done"] * 6
+    assert all(claim.state is State.COMMITTED for claim in claims_of(tmp_path))
+    assert len(claims_of(tmp_path)) == 6
+    assert len(report.budget.claims) == 6
+    safe = pandas.read_csv(tmp_path / "safe.csv")
+    assert safe.columns.tolist() == ["email", "age", "sex", "visits"]
+    assert not safe["email"].str.contains("@").any()
+
+
+def test_every_number_of_the_report_comes_from_the_book_or_the_record(tmp_path: Path) -> None:
+    report = run_study(plan_study(write_small(tmp_path))).report
+    spent = spent_of(tmp_path)
+    assert report.budget.epsilon_spent == spent.epsilon
+    assert report.budget.epsilon_spent <= report.budget.epsilon_limit == 4
+    by_name = {claim.name.rpartition(": ")[2]: claim for claim in report.budget.claims}
+    assert by_name["train centrally"].epsilon == pytest.approx(1, rel=1e-6)
+    assert math.isinf(by_name["find identifiers, de-identify, measure the risk"].epsilon)
+    assert not isinstance(report.comparison, Withheld)
+    kinds = {model.kind: model for model in report.comparison.models}
+    assert kinds["private-central"].charged
+    assert kinds["baseline"].charged
+    assert not kinds["non-private"].charged
+    assert "outside the guarantee" in kinds["non-private"].label
+    assert not isinstance(report.reidentification, Withheld)
+    assert report.reidentification.before.rows == 600
+    assert report.verdict.level == "caution"
+
+
+def test_a_second_run_pays_nothing_and_a_report_opens_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_small(tmp_path)
+    first = run_study(plan_study(file))
+    monkeypatch.setattr(work, "_load", lambda planned: pytest.fail("the data were opened"))
+    second, third = run_study(plan_study(file)), report_again(file)
+    assert len(claims_of(tmp_path)) == 6
+    for later in (second.report, third.report):
+        assert later.comparison == first.report.comparison
+        assert later.attacks == first.report.attacks
+        assert later.budget == first.report.budget
+
+
+@pytest.mark.parametrize(
+    "method", ["_protect", "_train_central", "_train_federated", "_evaluate", "_audit", "_laboratory"]
+)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_stop_at_any_step_is_resumed_and_never_under_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, moment: str
+) -> None:
+    """Ctrl-C before a step's work, or after its release and before its record."""
+    file = write_small(tmp_path)
+    whole = getattr(running._Job, method)
+
+    def stopped(job, step):
+        if moment == "after":
+            whole(job, step)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running._Job, method, stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(plan_study(file))
+    finished = {claim.name for claim in claims_of(tmp_path) if claim.state is State.COMMITTED}
+    before = len(claims_of(tmp_path))
+    outcome = run_study(plan_study(file))
+    assert [step.status for step in outcome.report.steps] == ["done"] * 6
+    claims = claims_of(tmp_path)
+    # What was released before the stop is paid, once; its step is run again only if it had no record.
+    assert len(claims) == 6 + (moment == "after")
+    assert {claim.name for claim in claims} >= finished
+    assert before < len(claims)
+    assert all(claim.state is State.COMMITTED for claim in claims)
+    assert outcome.report.budget.epsilon_spent <= 4
+
+
+def test_a_step_that_is_stopped_within_its_work_is_forfeited_and_stays_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_small(tmp_path)
+
+    def stop(*args, **kwargs):
+        next(kwargs["steps"])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "descend", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(plan_study(file))
+    states = [claim.state for claim in claims_of(tmp_path)]
+    assert states == [State.COMMITTED, State.FORFEITED]
+    spent = spent_of(tmp_path).epsilon
+    assert spent > 0
+    report = run_study(plan_study(file)).report
+    assert [claim.state for claim in report.budget.claims].count("forfeited") == 1
+    assert report.budget.epsilon_spent > spent
+
+
+def test_failed_work_costs_and_says_so_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_small(tmp_path)
+
+    def fail(models):
+        def answers(data):
+            raise RuntimeError(f"secret: {data.table.iloc[0].tolist()}")
+
+        return answers
+
+    with monkeypatch.context() as patched:
+        patched.setattr(work, "right_answers", fail)
+        with pytest.raises(ReleaseFailed) as caught:
+            run_study(plan_study(file))
+    assert "secret" not in str(caught.value)
+    assert "@example.org" not in str(caught.value)
+    assert claims_of(tmp_path)[-1].state is State.FORFEITED
+    # The training before it is not paid again.
+    run_study(plan_study(file))
+    names = [claim.name for claim in claims_of(tmp_path)]
+    assert names.count("small: train centrally") == 1
+    assert names.count("small: accuracy of the released models") == 2
+
+
+def test_a_record_line_cut_short_by_a_crash_is_run_and_paid_again(tmp_path: Path) -> None:
+    file = write_small(tmp_path)
+    run_study(plan_study(file))
+    path = tmp_path / "small.run" / "record.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    report = run_study(plan_study(file)).report
+    assert len(claims_of(tmp_path)) == 7
+    assert [step.status for step in report.steps] == ["done"] * 6
+
+
+def test_where_the_account_allows_no_unbounded_release_such_steps_are_left_out(tmp_path: Path) -> None:
+    strict = STUDY.replace("allow_no_guarantee = true", "allow_no_guarantee = false").replace(
+        "laboratory = true", "laboratory = false"
+    )
+    report = run_study(plan_study(write_small(tmp_path, study=strict))).report
+    assert not (tmp_path / "safe.csv").exists()
+    assert isinstance(report.reidentification, Withheld)
+    assert "allow_no_guarantee" in report.reidentification.reason
+    assert {step.status for step in report.steps} == {"done", "skipped"}
+    assert all(math.isfinite(claim.epsilon) for claim in report.budget.claims)
+    assert "everything that left has a guarantee" in report.verdict.sentence
+
+
+def test_a_person_with_several_rows_is_protected_as_one(tmp_path: Path) -> None:
+    """A unit column: rows beyond the bound are left out, and all rows of one person are on one side and at one site."""
+    text = STUDY.replace('unit = "row"\nunit_name = "visit"', 'unit = "person"\nmax_rows_per_unit = 2')
+    policy = POLICY + '[columns.person]\noperator = "pseudonymise"\n'
+    planned = plan_study(write_small(tmp_path, study=text, policy=policy))
+    data = work._load(planned)
+    frame = data.table.assign(test=data.test, site=data.sites)
+    assert (frame.groupby("person")[["test", "site"]].nunique() == 1).all().all()
+    report = run_study(planned).report
+    assert report.dataset.max_rows == 2
+    assert "person" in report.dataset.unit
+
+
+def test_parquet_and_csv_give_the_same_rows(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    file = write_small(tmp_path)
+    table = pandas.read_csv(tmp_path / "people.csv")
+    table.to_parquet(tmp_path / "people.parquet")
+    other = tmp_path / "other.toml"
+    other.write_text(STUDY.replace("people.csv", "people.parquet"), encoding="utf-8")
+    csv, parquet = work._load(plan_study(file)), work._load(plan_study(other))
+    assert (csv.rows.features == parquet.rows.features).all()
+    assert (csv.rows.labels == parquet.rows.labels).all()
+
+
+def test_adding_a_person_moves_nobody_else(tmp_path: Path) -> None:
+    table = people(300)
+    more = {name: [*list(values), extra] for (name, values), extra in zip(
+        table.items(), ["new@example.org", "new", 50, "f", 7], strict=True)}  # fmt: skip
+    loaded = [
+        work._load(plan_study(write_small(tmp_path / name, table=made)))
+        for name, made in (("before", table), ("after", more))
+    ]
+    assert (loaded[0].test == loaded[1].test[:-1]).all()
+    assert (loaded[0].sites == loaded[1].sites[:-1]).all()
+
+
+@pytest.mark.parametrize("section", ["protect", "federated", "evaluate", "audit"])
+def test_sections_that_are_left_out_are_not_run_and_the_report_says_so(tmp_path: Path, section: str) -> None:
+    report = run_study(plan_study(write_small(tmp_path, study=without(section)))).report
+    assert len(report.steps) == 6 - (2 if section == "audit" else 1)
+    part = {"protect": "reidentification", "federated": "federated", "audit": "attacks"}.get(section)
+    if part:
+        assert isinstance(getattr(report, part), Withheld)
+
+
+def test_training_across_sites_alone(tmp_path: Path) -> None:
+    text = STUDY.replace("steps = 10", 'mode = "federated"')
+    planned = plan_study(write_small(tmp_path, study=text))
+    assert planned.models() == (FEDERATED,)
+    report = run_study(planned).report
+    assert CENTRAL not in [step.name for step in planned.steps]
+    assert not isinstance(report.federated, Withheld)
+
+
+class TestRefusals:
+    """Nothing is opened, nothing is written."""
+
+    def refused(self, file: Path, kind: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = sorted(path.name for path in file.parent.iterdir())
+        monkeypatch.setattr(work, "_load", lambda planned: pytest.fail("the data were opened"))
+        with pytest.raises(kind, match=words):
+            run_study(plan_study(file))
+        left = sorted(path.name for path in file.parent.iterdir())
+        assert left == before
+
+    def test_a_bill_that_does_not_fit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = write_small(tmp_path, study=STUDY.replace("epsilon = 4.0", "epsilon = 1.2"))
+        assert not bill(plan_study(file)).fits
+        self.refused(file, BudgetRefused, "does not fit", monkeypatch)
+
+    def test_a_part_larger_than_the_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = write_small(tmp_path, study=STUDY.replace("epsilon = 4.0", "epsilon = 0.7"))
+        self.refused(file, SpecError, r"\[train\] epsilon 1 is more than the whole", monkeypatch)
+
+    def test_an_account_with_other_terms(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = write_small(tmp_path)
+        run_study(plan_study(file))
+        other = tmp_path / "other.toml"
+        other.write_text(
+            STUDY.replace('"small"', '"other"').replace("epsilon = 4.0", "epsilon = 40.0"), encoding="utf-8"
+        )
+        self.refused(other, SpecError, "another epsilon", monkeypatch)
+
+    def test_a_study_that_changed_after_it_was_begun(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = write_small(tmp_path)
+        run_study(plan_study(file))
+        file.write_text(STUDY + "\n# changed\n", encoding="utf-8")
+        self.refused(file, SpecError, "has changed", monkeypatch)
+
+    def test_a_study_that_another_process_runs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = write_small(tmp_path)
+        planned = plan_study(file)
+        with running._record(planned).open():
+            self.refused(file, SpecError, "another process", monkeypatch)
+
+    def test_a_report_of_a_study_that_was_not_run(self, tmp_path: Path) -> None:
+        with pytest.raises(SpecError, match="has not been run"):
+            report_again(write_small(tmp_path))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["people.csv", "policy.toml", "study.toml"]
+
+    def test_two_studies_share_one_account(self, tmp_path: Path) -> None:
+        run_study(plan_study(write_small(tmp_path)))
+        second = tmp_path / "second.toml"
+        second.write_text(STUDY.replace('"small"', '"second"').replace('table = "safe.csv"\n', ""), encoding="utf-8")
+        with pytest.raises(BudgetRefused, match="does not fit"):
+            run_study(plan_study(second))
+        cheap = tmp_path / "cheap.toml"
+        text = without("federated", without("protect", STUDY.replace('"small"', '"cheap"')))
+        cheap.write_text(text.replace("epsilon = 1.0", "epsilon = 0.3").replace("0.5", "0.1"), encoding="utf-8")
+        report: StudyReport = run_study(plan_study(cheap)).report
+        assert [claim.this_study for claim in report.budget.claims] == [False] * 6 + [True] * 4
