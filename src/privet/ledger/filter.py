@@ -18,6 +18,7 @@ from privet.ledger.amounts import DELTA_DIGITS, EPSILON_DIGITS, Amount
 
 # Limits from floating-point logarithms are lowered by this much.
 _MARGIN: Final = 1e-12
+BASIC: Final = "basic composition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,31 @@ class Filter:
     def track(self, total: Amount) -> str | None:
         """Name of a track on which the total fits, or None if it fits on none."""
         if total.epsilon is not None and total.epsilon <= self.epsilon and total.delta <= self.delta:
-            return "basic composition"
+            return BASIC
         for order, limit, value in zip(self.orders, self.renyi, total.renyi, strict=True):
             if limit is not None and value is not None and value <= limit:
-                return f"Renyi filter of order {order:g}"
+                return _renyi_name(order)
         return None
 
     def epsilon_spent(self, total: Amount) -> float:
         """Smallest epsilon that the total is known to keep at the account's delta (infinite if there is none)."""
-        best = math.inf
+        return self.tightest(total)[0]
+
+    def tightest(self, total: Amount) -> tuple[float, str | None]:
+        """The smallest epsilon that the total is known to keep, and the track that knows it."""
+        best: tuple[float, str | None] = (math.inf, None)
         if total.epsilon is not None and total.delta <= self.delta:
-            best = total.epsilon / 10**EPSILON_DIGITS
+            best = (total.epsilon / 10**EPSILON_DIGITS, BASIC)
         if any(total.renyi):
             for order, share, value in zip(self.orders, self.shares, total.renyi, strict=True):
                 if value is not None and share > 0:
-                    best = min(best, max(0.0, value / 10**EPSILON_DIGITS + _surcharge(order, share)))
+                    epsilon = max(0.0, value / 10**EPSILON_DIGITS + _surcharge(order, share))
+                    best = min(best, (epsilon, _renyi_name(order)), key=lambda found: found[0])
         return best
+
+
+def _renyi_name(order: float) -> str:
+    return f"Renyi filter of order {order:g}"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -193,14 +193,15 @@ def spent_of(balance: Balance) -> Spent:
     spec, limits = balance.spec, filter_of(balance.spec)
     totals = [balance.total(part) for part in ("", *spec.parts)]
     worst = max(totals, key=limits.epsilon_spent)
+    epsilon, guard = limits.tightest(worst)
     basic = None if worst.epsilon is None else worst.epsilon / 10**18
     return Spent(
-        epsilon=limits.epsilon_spent(worst),
+        epsilon=epsilon,
         epsilon_limit=float(spec.epsilon),
         delta=float(spec.delta),
         basic_epsilon=basic,
         basic_delta=worst.delta / 10**DELTA_DIGITS,
         claims=balance.claims,
         unbounded=balance.unbounded,
-        guard=limits.track(worst) or "none",
+        guard=guard or "none",
     )

@@ -49,9 +49,7 @@ class Record:
         """Take the run folder for this process, and read what is there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with _exclusive(self._lock_path, self.study):
-            if self._path.exists():
-                self._read()
-            else:
+            if not self._read():
                 self._append({"kind": "begun", "study": self.study, "digest": self._digest, "at": now()})
             yield self
 
@@ -77,8 +75,9 @@ class Record:
             file.flush()
             os.fsync(file.fileno())
 
-    def _read(self) -> None:
-        raw = self._path.read_bytes()
+    def _read(self) -> bool:
+        """Read the record; False if it has not been begun, or a crash cut its very first line short."""
+        raw = self._path.read_bytes() if self._path.exists() else b""
         whole = _whole_lines(raw)
         if len(whole) < len(raw):
             os.truncate(self._path, len(whole))
@@ -86,6 +85,7 @@ class Record:
         for body in lines[1:]:
             fields = {item.name: body[item.name] for item in dataclasses.fields(StepRecord)}
             self._finished[body["step"]] = StepRecord(**fields)
+        return bool(lines)
 
 
 def run_folder(file: StudyFile) -> Path:
@@ -107,7 +107,7 @@ def finished_steps(folder: Path, *, digest: str) -> frozenset[str]:
 
 def _lines_of(whole: bytes, folder: Path, digest: str) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in whole.splitlines()]
-    if (lines[0] if lines else {}).get("digest") != digest:
+    if lines and lines[0].get("digest") != digest:
         raise SpecError(
             f"the study file has changed since the run in {folder} was begun; rename the study "
             "([study] name) or remove that folder (what was spent stays spent)"

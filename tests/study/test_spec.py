@@ -1,0 +1,144 @@
+"""Wrong input gets one clear sentence with its place, exit code 2, and nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from privet.core.errors import SpecError
+from privet.study.price import bill
+from privet.study.record import Record, finished_steps
+from privet.study.spec import load
+from privet.study.steps import plan_study
+from privet.study.template import write_template
+
+from .small import POLICY, STUDY, without, write_small
+
+pytest.importorskip("pandas")
+
+WRONG = [
+    ('name = "small"', 'name = "small"\ncolour = "red"', r"\[study\] colour is not a key of a study"),
+    ("[evaluate]\nepsilon = 0.5", "[evaluate]\nepsilon = 0.5\n[extra]", r"\[extra\] is not a key"),
+    ('account = "people"\n', "", r"\[budget\] account is missing"),
+    ("epsilon = 4.0", "epsilon = -1", r"\[budget\] epsilon: .*greater than 0"),
+    ("epsilon = 4.0", 'epsilon = "much"', r"\[budget\] epsilon"),
+    ("delta = 1e-5", "delta = 2", r"\[budget\] delta: .*less than 1"),
+    ("delta = 1e-5", "delta = 0", r"needs a delta above 0"),
+    ("people.csv", "none.csv", r"\[data\] source: there is no file"),
+    ("people.csv", "people.xlsx", r"there is no file"),
+    ("expected_units = 600", "expected_units = 3", r"\[data\] expected_units"),
+    ("[data.schema.age]", "[data.schema.aeg]", r"\[data.schema.aeg\]: the data have no column 'aeg'; they have: email"),
+    ('kind = "number"\nbounds = [0, 100]', 'kind = "number"', r"a number needs bounds"),
+    ('values = ["f", "m"]', "values = []", r"a category needs values"),
+    ("bounds = [0, 100]", "bounds = [100, 0]", r"the lower first"),
+    ('kind = "category"', 'kind = "kind"', r"'number', 'category' or 'flag'"),
+    ('unit = "row"\nunit_name = "visit"', 'unit = "patient"', r"\[data\] unit: the data have no column 'patient'"),
+    ('unit = "row"\n', 'unit = "row"\nmax_rows_per_unit = 2\n', r"max_rows_per_unit needs a unit column"),
+    (
+        'quasi_identifiers = ["age", "sex"]',
+        'quasi_identifiers = ["shoe"]',
+        r"quasi_identifiers: the data have no",
+    ),
+    ('target = "visits"', 'target = "visit"', r"\[train\] names column 'visit', which has no"),
+    ('target = "visits"', 'target = "visits"\nfeatures = ["visits"]', r"is also a feature"),
+    ("steps = 10", "steps = 0", r"\[train\] steps"),
+    ("steps = 10", 'mode = "both"', r"\[train\] mode"),
+    ("sites = 3", "sites = 1", r"\[federated\] sites"),
+    ("sites = 3", 'sites = 3\nstrategy = "fed_magic"', r"\[federated\] strategy: .*fed_avg"),
+    ("laboratory = true", 'laboratory = true\nattacks = ["guess"]', r"\[audit\] attacks: .*loss_threshold"),
+    ("allow_no_guarantee = true", "allow_no_guarantee = false", r"laboratory figures have no guarantee"),
+    ('policy = "policy.toml"', 'policy = "none.toml"', r"\[protect\] policy: there is no file"),
+    ('table = "safe.csv"', 'table = "no/safe.csv"', r"\[protect\] table: there is no folder"),
+    ("epsilon = 4.0\ndelta", "epsilon = 4.0\nrelation = 'sometimes'\ndelta", r"\[budget\] relation"),
+    ("epsilon = 4.0\ndelta", "epsilon = 4.0\nrelation = 'replace-one'\ndelta", r"add-or-remove"),
+    ('name = "small"', 'name = "a/b"', r"\[study\] name"),
+    ("[study]", "[study", r"this is not TOML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), WRONG, ids=[new[:40] for _, new, _ in WRONG])
+def test_wrong_studies_are_refused_in_one_sentence(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in STUDY
+    file = write_small(tmp_path, study=STUDY.replace(old, new, 1))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(Exception, match=words) as caught:
+        plan_study(file)
+    assert "\n" not in str(caught.value).strip()
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_mode_without_its_section(tmp_path: Path) -> None:
+    text = without("federated").replace("steps = 10", 'mode = "federated"')
+    with pytest.raises(SpecError, match=r"no \[federated\] section"):
+        plan_study(write_small(tmp_path, study=text))
+
+
+def test_several_problems_are_counted(tmp_path: Path) -> None:
+    text = STUDY.replace("epsilon = 4.0", "epsilon = -1").replace("sites = 3", "sites = 1")
+    with pytest.raises(SpecError, match=r"\(1 more after this one\)"):
+        plan_study(write_small(tmp_path, study=text))
+
+
+def test_a_policy_that_changes_what_is_trained_on(tmp_path: Path) -> None:
+    policy = POLICY + '[columns.age]\noperator = "drop"\n'
+    with pytest.raises(SpecError, match="'age' is trained on"):
+        plan_study(write_small(tmp_path, policy=policy))
+
+
+@pytest.mark.parametrize("content", ["", "\n", "a,,b\n1,2,3\n"])
+def test_data_without_a_header(tmp_path: Path, content: str) -> None:
+    file = write_small(tmp_path)
+    (tmp_path / "people.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(SpecError, match="must name every column"):
+        plan_study(file)
+
+
+def test_planning_and_pricing_read_the_header_alone(tmp_path: Path) -> None:
+    """With no row in the file everything up to the run works: the price cannot depend on the data."""
+    file = write_small(tmp_path)
+    full = bill(plan_study(file))
+    (tmp_path / "people.csv").write_text("email,age,sex,visits\n", encoding="utf-8")
+    assert bill(plan_study(file)) == full
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["people.csv", "policy.toml", "study.toml"]
+
+
+def test_the_bill_adds_up(tmp_path: Path) -> None:
+    priced = bill(plan_study(write_small(tmp_path)))
+    assert [line.epsilon for line in priced.lines if line.epsilon is not None] == pytest.approx(
+        [1, 1, 0.5, 0.5], rel=1e-6
+    )
+    assert priced.fits
+    assert priced.spent_before == 0
+    assert priced.spent_after <= 3 + 1e-6
+
+
+def test_numbers_are_read_as_they_are_written(tmp_path: Path) -> None:
+    from fractions import Fraction
+
+    spec = load(write_small(tmp_path, study=STUDY.replace("epsilon = 4.0", "epsilon = 4.1"))).spec
+    assert spec.budget.epsilon == Fraction(41, 10)
+    assert spec.budget.delta == Fraction(1, 100_000)
+
+
+def test_template_of_a_file_checks_once_it_is_filled_in(tmp_path: Path) -> None:
+    write_small(tmp_path)
+    file = tmp_path / "new.toml"
+    write_template(file, source=tmp_path / "people.csv")
+    text = file.read_text(encoding="utf-8")
+    for name in ("email", "age", "sex", "visits"):
+        assert f'[data.schema."{name}"]' in text
+    planned = plan_study(file)
+    assert planned.spec.train.target == "visits"
+    with pytest.raises(Exception, match="exists already"):
+        write_template(file, source=None)
+
+
+def test_a_record_whose_first_line_was_cut_short_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "record.jsonl").write_bytes(b'{"kind": "beg')
+    assert finished_steps(tmp_path, digest="d") == frozenset()
+    with Record(tmp_path, digest="d", study="s").open() as record:
+        record.finish("one", seconds=1, result={"a": 1}, receipts=[])
+    assert finished_steps(tmp_path, digest="d") == {"one"}
+    with pytest.raises(SpecError, match="has changed"):
+        finished_steps(tmp_path, digest="e")
