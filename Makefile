@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.privet-installed
+# What the demo needs is installed first; tests and checks add to it.
+DEMO := $(VENV)/.privet-demo
+DEV := $(VENV)/.privet-dev
+PEERS := .venv-peers
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
 
@@ -13,31 +16,39 @@ help:
 	@echo "make check   format, lint, types, strata"
 	@echo "make bench   every figure of the README, printed and kept in benchmarks/results"
 
-$(STAMP): pyproject.toml constraints.txt
+$(DEMO): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[demo]"
+	@touch $@
+
+$(DEV): $(DEMO)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(STAMP)
+# Peers need other versions of what we use, so they live apart.
+$(PEERS)/.installed: benchmarks/peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/peers.txt
+	@touch $@
+
+demo: $(DEMO)
 	@$(BIN)/privet demo
 
-test: $(STAMP)
+test: $(DEV)
 	@$(BIN)/python -m pytest -q
 
-check: $(STAMP)
+check: $(DEV)
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(STAMP)
+format: $(DEV)
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
 
-bench: $(STAMP)
-	$(BIN)/python benchmarks/run.py
+bench: $(DEV) $(PEERS)/.installed
+	$(BIN)/python benchmarks/run.py --peer-python $(PEERS)/bin/python
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache

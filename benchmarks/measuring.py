@@ -18,14 +18,28 @@ RESULTS = Path(__file__).parent / "results"
 
 def interleaved(works: dict[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
     """Median wall seconds of each work, run in turn so that a slow moment of the machine hits all of them."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
+    return interleaved_seconds({name: timed(work) for name, work in works.items()}, rounds=rounds)
+
+
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    """The work, telling how many wall seconds it took."""
+
+    def seconds() -> float:
+        begun = time.perf_counter()
         work()
-    for _ in range(rounds):
+        return time.perf_counter() - begun
+
+    return seconds
+
+
+def interleaved_seconds(works: dict[str, Callable[[], float]], *, rounds: int) -> dict[str, float]:
+    """The same for works that tell their own seconds, such as a peer elsewhere. The first round is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(rounds + 1):
         for name, work in works.items():
-            begun = time.perf_counter()
-            work()
-            times[name].append(time.perf_counter() - begun)
+            seconds = work()
+            if number:
+                times[name].append(seconds)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "measuring"}
+NOT_BENCHMARKS = {"run", "measuring", "peers"}
 
 
 def benchmarks() -> list[str]:

@@ -225,13 +225,8 @@ def _wrapped(p: Floats, size: int) -> Floats:
 
 def _window(parts: list[tuple[Masses, int]]) -> tuple[int, int]:
     """Grid indices between which all but TAIL of the composed mass lies, by Chernoff's bound on each side."""
-    ends = []
-    for sign in (-1.0, 1.0):
-        best = math.inf
-        for rate in np.geomspace(1e-2, 1e7, 120):
-            bound = (-math.log(TAIL) + sum(count * _log_moment(masses, sign * rate) for masses, count in parts)) / rate
-            best = min(best, bound)
-        ends.append(sign * best)
+    moments = [(_LogMoment(masses), count) for masses, count in parts]
+    ends = [sign * _chernoff(moments, sign) for sign in (-1.0, 1.0)]
     step = parts[0][0].step
     limits = [sum(count * m.start for m, count in parts), sum(count * (m.start + len(m.p) - 1) for m, count in parts)]
     low = max(limits[0], math.floor(ends[0] / step) - 1)
@@ -239,10 +234,42 @@ def _window(parts: list[tuple[Masses, int]]) -> tuple[int, int]:
     return min(low, high), max(low, high)
 
 
-def _log_moment(masses: Masses, rate: float) -> float:
-    """log of E[exp(rate * loss)] over the finite part."""
-    losses = masses.losses
-    with np.errstate(divide="ignore"):
-        terms = np.log(masses.p) + rate * losses
-    top = float(terms.max())
-    return top + math.log(float(np.exp(terms - top).sum()))
+def _chernoff(moments: list[tuple[_LogMoment, int]], sign: float) -> float:
+    """Loss that the sum exceeds, on one side, with probability at most TAIL.
+
+    Every rate gives a sound bound; it is quasi-convex in the rate, so a search by golden sections finds the best.
+    """
+
+    def bound(log_rate: float) -> float:
+        rate = math.exp(log_rate)
+        return (-math.log(TAIL) + sum(count * moment.at(sign * rate) for moment, count in moments)) / rate
+
+    low, high, golden = math.log(1e-2), math.log(1e7), (math.sqrt(5) - 1) / 2
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    at_left, at_right = bound(left), bound(right)
+    for _ in range(16):
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - golden * (high - low)
+            at_left = bound(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + golden * (high - low)
+            at_right = bound(right)
+    return min(at_left, at_right)
+
+
+class _LogMoment:
+    """log of E[exp(rate * loss)] over the finite part of one distribution."""
+
+    __slots__ = ("_log_p", "_losses")
+
+    def __init__(self, masses: Masses) -> None:
+        filled = masses.p > 0
+        self._losses = masses.losses[filled]
+        self._log_p = np.log(masses.p[filled])
+
+    def at(self, rate: float) -> float:
+        terms = self._log_p + rate * self._losses
+        top = float(terms.max())
+        return top + math.log(float(np.exp(terms - top).sum()))

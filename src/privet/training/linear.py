@@ -6,7 +6,7 @@ several rows a unit, a unit's rows are summed first and the sum is clipped (user
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,23 @@ Floats = NDArray[np.float64]
 class LabelledRows:
     """Rows of one data set. Shapes: ``features`` (n, d), ``labels`` (n,) of 0 and 1, ``units`` (n,) or None.
 
-    ``units`` numbers each row's unit; None means that every row is its own.
+    ``units`` numbers each row's unit; None means that every row is its own. A row that is not finite would turn every
+    product into NaN, so it is replaced by zeros, whose gradient is zero. ``norms`` are the lengths of the rows.
     """
 
     features: Floats
     labels: NDArray[np.int64]
     units: NDArray[np.int64] | None = None
+    norms: Floats = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            norms = np.linalg.norm(self.features, axis=1)
+            if not np.isfinite(norms).all():
+                whole: NDArray[np.bool_] = np.asarray(np.isfinite(self.features).all(axis=1))
+                object.__setattr__(self, "features", np.where(whole[:, None], self.features, 0.0))
+                norms = np.linalg.norm(self.features, axis=1)
+        object.__setattr__(self, "norms", norms)
 
     def select(self, chosen: NDArray[np.bool_]) -> LabelledRows:
         units = None if self.units is None else self.units[chosen]
@@ -51,17 +62,14 @@ def clipped_gradient_sum(weights: Floats, *, rows: LabelledRows, clip_norm: floa
     rows hold: a unit whose gradient is not finite contributes zero.
     Shapes: ``weights`` and the result (d,).
     """
-    # A row that is not finite would turn the whole product into NaN, so it is left out before the product.
     with np.errstate(invalid="ignore", over="ignore"):
-        finite: NDArray[np.bool_] = np.asarray(np.isfinite(rows.features).all(axis=1))
-        features = np.where(finite[:, None], rows.features, 0.0)
-        residual = (probabilities(weights, features=features) - rows.labels) * finite
+        residual = probabilities(weights, features=rows.features) - rows.labels
         # Finite but huge features can overflow to inf - inf in the margin.
         residual = np.where(np.isfinite(residual), residual, 0.0)
         if rows.units is None:
-            norms = np.abs(residual) * np.linalg.norm(features, axis=1)
-            return np.asarray(features.T @ (residual * _factors(norms, clip_norm)), dtype=np.float64)
-        sums = _sum_by_unit(features * residual[:, None], rows.units)
+            factors = _factors(np.abs(residual) * rows.norms, clip_norm)
+            return np.asarray(rows.features.T @ (residual * factors), dtype=np.float64)
+        sums = _sum_by_unit(rows.features * residual[:, None], rows.units)
         return np.asarray(sums.T @ _factors(np.linalg.norm(sums, axis=1), clip_norm), dtype=np.float64)
 
 
