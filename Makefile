@@ -9,10 +9,11 @@ PEERS := .venv-peers
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test test-kills check format bench clean
 help:
 	@echo "make demo    run the first study on real health records and print where its report is"
 	@echo "make test    every test"
+	@echo "make test-kills  a thousand kills leave no uncharged release"
 	@echo "make check   format, lint, types, strata"
 	@echo "make bench   every figure of the README, printed and kept in benchmarks/results"
 
@@ -36,6 +37,10 @@ demo: $(DEMO)
 
 test: $(DEV)
 	@$(BIN)/python -m pytest -q
+
+# A thousand kills of eight processes at random moments; about eight minutes on two cores.
+test-kills: $(DEV)
+	@PRIVET_LONG_TESTS=1 $(BIN)/python -m pytest -q tests/ledger/test_crash.py -k thousand
 
 check: $(DEV)
 	$(BIN)/ruff format --check src tests benchmarks
