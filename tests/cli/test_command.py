@@ -216,3 +216,14 @@ def test_the_demo_runs_and_a_second_call_pays_nothing(privet, tmp_path: Path) ->
     other.mkdir()
     (other / "something").write_text("x", encoding="utf-8")
     assert privet("demo", "--folder", other).code == 2
+
+
+def test_a_fault_shows_no_data(privet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from privet.study import steps
+
+    monkeypatch.setattr(steps, "check_columns", lambda file: {}["secret cell"])
+    monkeypatch.delenv("PRIVET_DEBUG", raising=False)
+    result = privet("study", "check", write_small(tmp_path))
+    assert result.code == 70
+    assert "KeyError" in result.err
+    assert "secret" not in result.err

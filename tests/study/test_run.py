@@ -304,3 +304,14 @@ class TestRefusals:
         cheap.write_text(text.replace("epsilon = 1.0", "epsilon = 0.3").replace("0.5", "0.1"), encoding="utf-8")
         report: StudyReport = run_study(plan_study(cheap)).report
         assert [claim.this_study for claim in report.budget.claims] == [False] * 6 + [True] * 4
+
+
+def test_a_file_that_cannot_be_read_costs_nothing(tmp_path: Path) -> None:
+    file = write_small(tmp_path)
+    with (tmp_path / "people.csv").open("a", encoding="utf-8") as rows:
+        rows.write('"open quote, secret\n')
+    with pytest.raises(SpecError, match="is broken") as caught:
+        run_study(plan_study(file))
+    assert "secret" not in str(caught.value)
+    assert claims_of(tmp_path) == []
+    assert spent_of(tmp_path).epsilon == 0

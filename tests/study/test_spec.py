@@ -11,6 +11,7 @@ from privet.study.price import bill
 from privet.study.record import Record, finished_steps
 from privet.study.spec import load
 from privet.study.steps import plan_study
+from privet.study.tables import column_names, read_table
 from privet.study.template import write_template
 
 from .small import POLICY, STUDY, without, write_small
@@ -142,3 +143,36 @@ def test_a_record_whose_first_line_was_cut_short_begins_anew(tmp_path: Path) -> 
     assert finished_steps(tmp_path, digest="d") == {"one"}
     with pytest.raises(SpecError, match="has changed"):
         finished_steps(tmp_path, digest="e")
+
+
+BROKEN = {
+    "latin1": (b"name,age\nJos\xe9,30\n" * 2000, "ragged.csv", "is not UTF-8"),
+    "latin1 header": (b"Jos\xe9,age\nx,30\n", "h.csv", "is not UTF-8"),
+    "other separator": (b"name;age\nA;30\n", "s.csv", "separated by ';'"),
+    "same name twice": (b"age,age\n1,2\n", "t.csv", "two columns named 'age'"),
+    "too many cells": (b"age,ill\n1,0\n2,1,secret,9\n", "r.csv", "is broken"),
+    "open quote": (b'age,ill\n1,0\n"2,secret\n', "q.csv", "is broken"),
+    "no parquet": (b"not parquet at all", "p.parquet", "is broken|cannot be read"),
+    "no gzip": (b"not gzip", "z.csv.gz", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_files_are_told_of_without_a_cell(tmp_path: Path, kind: str) -> None:
+    content, name, words = BROKEN[kind]
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SpecError, match=words) as caught:
+        column_names(path)
+        read_table(path)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_and_spaces_in_the_header_are_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "bom.csv"
+    path.write_bytes(b"\xef\xbb\xbfage , ill\n007,1\n")
+    assert column_names(path) == ("age", "ill")
+    table = read_table(path)
+    assert table.columns.tolist() == ["age", "ill"]
+    assert table["age"].tolist() == ["007"]

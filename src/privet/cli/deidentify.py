@@ -17,7 +17,7 @@ Source = Annotated[Path, typer.Argument(help="A CSV or Parquet file.")]
 
 
 def _read(path: Path) -> Any:
-    from privet.study.data import column_names, read_table
+    from privet.study.tables import column_names, read_table
 
     column_names(path)
     return read_table(path)

@@ -1,11 +1,12 @@
 """The ``privet`` command: finds the nouns, turns errors into one clear line and an exit code.
 
 Exit codes: 0 done; 1 the check found problems; 2 wrong input; 3 refused by a budget; 4 failed behind the gate or in
-the ledger; 130 stopped with Ctrl-C.
+the ledger; 70 a fault of Privet; 130 stopped with Ctrl-C.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from privet._version import __version__
 from privet.cli import account, deidentify, demo, ledger, study
 from privet.core.errors import BudgetRefused, LedgerError, PrivetError, UnknownAccount
 
-STOPPED = 130
+STOPPED, FAULT = 130, 70
 
 app = typer.Typer(
     name="privet",
@@ -71,6 +72,16 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if "PRIVET_DEBUG" in os.environ:
+            raise
+        kind = type(error).__name__
+        typer.echo(
+            f"privet: an error of Privet itself ({kind}); its text is withheld because it may hold data. "
+            "PRIVET_DEBUG=1 shows it; please report what you did",
+            err=True,
+        )
+        sys.exit(FAULT)
     if code == STOPPED:  # typer makes this of a Ctrl-C, without a word
         typer.echo("privet: stopped; what was finished is kept, what was under way is forfeited", err=True)
     sys.exit(code if isinstance(code, int) else 0)

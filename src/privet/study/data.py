@@ -1,53 +1,19 @@
-"""Reading a study's table: its header when it is checked, its rows only behind the gate."""
+"""What a study takes from its table: whose each row is, on which side, at which site, and what it says."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privet.core.errors import MissingDependency, SpecError
+from privet.core.errors import SpecError
 from privet.study.spec import ROW, StudyFile, StudySpec
+from privet.study.tables import column_names
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CSV = (".csv", ".csv.gz", ".txt")
-PARQUET = (".parquet", ".pq")
-
-
-def column_names(path: Path) -> tuple[str, ...]:
-    """The names of a table's columns. Reads the header and no row.
-
-    Errors: SpecError if the file is missing, empty or of a kind that is not read.
-    """
-    if not path.is_file():
-        raise SpecError(f"[data] source: there is no file {path}; give the path of a CSV or Parquet file")
-    if path.name.endswith(PARQUET):
-        return tuple(_parquet().read_schema(path).names)
-    if not path.name.endswith(CSV):
-        raise SpecError(f"[data] source: {path.name} is neither CSV ({', '.join(CSV)}) nor Parquet; convert it")
-    with _open_text(path) as lines:
-        header = next(csv.reader(lines), [])
-    if not header or any(not name.strip() for name in header):
-        raise SpecError(f"[data] source: the first line of {path.name} must name every column")
-    return tuple(name.strip() for name in header)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Every row of a table. CSV cells stay text, so that a postcode keeps its leading zero."""
-    pandas = _pandas()
-    table: pd.DataFrame
-    if path.name.endswith(PARQUET):
-        table = pandas.read_parquet(path)
-        return table
-    table = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    table.columns = [name.strip() for name in table.columns]
-    return table
 
 
 def check_columns(study: StudyFile) -> tuple[str, ...]:
@@ -75,7 +41,9 @@ def unit_codes(table: pd.DataFrame, spec: StudySpec) -> NDArray[np.int64]:
     """A number for each row's unit: equal for rows of one unit."""
     if spec.data.unit == ROW:
         return np.arange(len(table), dtype=np.int64)
-    codes, _ = _pandas().factorize(table[spec.data.unit].astype(str))
+    import pandas
+
+    codes, _ = pandas.factorize(table[spec.data.unit].astype(str))
     return np.asarray(codes, dtype=np.int64)
 
 
@@ -123,42 +91,20 @@ def _unit_keys(table: pd.DataFrame, spec: StudySpec) -> list[bytes]:
 
 def target_of(table: pd.DataFrame, spec: StudySpec) -> NDArray[np.int64]:
     """1 where the target is above the public threshold, else 0; a value that is not a number counts as 0."""
-    values = _pandas().to_numeric(table[spec.train.target], errors="coerce").to_numpy(dtype=np.float64)
+    import pandas
+
+    values = pandas.to_numeric(table[spec.train.target], errors="coerce").to_numpy(dtype=np.float64)
     return np.asarray(np.nan_to_num(values, nan=-np.inf) > spec.train.positive_above, dtype=np.int64)
 
 
 def feature_columns(table: pd.DataFrame, spec: StudySpec) -> dict[str, NDArray[Any]]:
     """The feature columns as plain arrays: floats for numbers and flags, text for categories."""
+    import pandas
+
     columns: dict[str, NDArray[Any]] = {}
     for name in spec.features:
         if spec.data.columns[name].kind == "category":
             columns[name] = table[name].astype(str).to_numpy(dtype=object)
         else:
-            columns[name] = _pandas().to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+            columns[name] = pandas.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
     return columns
-
-
-def _open_text(path: Path) -> Any:
-    if path.name.endswith(".gz"):
-        import gzip
-
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ImportError:
-        raise MissingDependency(
-            "a study reads its table with pandas; install it with: pip install privet[data]"
-        ) from None
-    return pandas
-
-
-def _parquet() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingDependency("Parquet needs pyarrow; install it with: pip install privet[data]") from None
-    return pyarrow.parquet

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from privet.core.durable import write_whole
-from privet.core.errors import BudgetRefused, SpecError, UnknownAccount
+from privet.core.errors import BudgetRefused, PrivetError, SpecError, UnknownAccount
 from privet.core.plugins import attribute
 from privet.core.receipts import Receipt
 from privet.core.sealed import Private, Release
@@ -68,7 +68,9 @@ def run_study(planned: PlannedStudy, *, progress: Progress | None = None) -> Out
         try:
             account = ledger.account(planned.spec.budget.account)
             _forfeit_leftovers(account, record)
-            job = _Job(planned, account, account.seal_source(work.loader(planned)), record)
+            load = work.loader(planned)
+            _require_readable(load, record, planned)
+            job = _Job(planned, account, account.seal_source(load), record)
             for done, step in enumerate(planned.steps):
                 advance(step.title, done)
                 if record.finished(step.name) is None:
@@ -117,6 +119,27 @@ def _open_ledger(planned: PlannedStudy) -> Ledger:
     except UnknownAccount:
         ledger.book.create(account_spec(planned))
     return ledger
+
+
+def _require_readable(load: Callable[[], work.StudyData], record: Record, planned: PlannedStudy) -> None:
+    """Read the table before anything is claimed, so that a broken file costs nothing.
+
+    Whether the file can be read at all is told to whoever runs the study, who holds it; no cell is.
+    """
+    if all(record.finished(step.name) is not None for step in planned.steps):
+        return
+    failed = None
+    try:
+        load()
+    except PrivetError:
+        raise
+    except Exception as error:
+        failed = type(error).__name__
+    if failed is not None:
+        raise SpecError(
+            f"[data] source: the rows of {planned.spec.data.source} do not fit the study ({failed}; its text is withheld "
+            "because it may hold data); nothing was paid"
+        )
 
 
 def _forfeit_leftovers(account: Account, record: Record) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from privet.core.errors import InvalidParameter
-from privet.study.data import column_names
+from privet.study.tables import column_names
 
 _HEAD = """\
 # A Privet study: one file from table to report. Lines that begin with # are explanations.

@@ -19,8 +19,9 @@ from privet.core.protocols import NoiseSource
 from privet.deidentify.detect import find_in_table
 from privet.deidentify.risk import reidentification_risk
 from privet.deidentify.transform import deidentify
-from privet.study.data import bound_contributions, feature_columns, held_out, read_table, site_of, target_of, unit_codes
+from privet.study.data import bound_contributions, feature_columns, held_out, site_of, target_of, unit_codes
 from privet.study.steps import PlannedStudy
+from privet.study.tables import read_table
 from privet.training.linear import LabelledRows
 from privet.training.models import LogisticModel
 
