@@ -137,8 +137,8 @@ def _require_readable(load: Callable[[], work.StudyData], record: Record, planne
         failed = type(error).__name__
     if failed is not None:
         raise SpecError(
-            f"[data] source: the rows of {planned.spec.data.source} do not fit the study ({failed}; its text is withheld "
-            "because it may hold data); nothing was paid"
+            f"[data] source: the rows of {planned.spec.data.source} do not fit the study ({failed}; its text "
+            "is withheld because it may hold data); nothing was paid"
         )
 
 
