@@ -30,7 +30,7 @@ def verdict(
     reidentification: ReidentificationView | Withheld,
 ) -> Verdict:
     """Put the findings into one sentence and a few points."""
-    warnings = [*_empty_promise(risk), *_useless(comparison)]
+    warnings = [*_empty_promise(risk), *_useless(comparison), *_still_singled_out(reidentification)]
     unbounded = any(math.isinf(claim.epsilon) for claim in budget.claims)
     level: VerdictLevel = "caution" if warnings or unbounded else "ok"
     points = (
@@ -60,6 +60,17 @@ def _empty_promise(risk: RiskView | Withheld) -> list[str]:
     return [
         f"The promise is nearly empty: an attacker may be right in {risk.accuracy:.0%} of even-odds guesses. "
         "Use a smaller budget."
+    ]
+
+
+def _still_singled_out(found: ReidentificationView | Withheld) -> list[str]:
+    """A table that names nobody and still points at people once columns are combined."""
+    share = Withheld("no table") if isinstance(found, Withheld) else found.after.unique_share
+    if isinstance(share, Withheld) or share == 0:
+        return []
+    return [
+        f"The de-identified table still singles out {percent(share)} of its rows by what outsiders may know: keep it "
+        "in the house, or generalise further."
     ]
 
 
