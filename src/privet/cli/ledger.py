@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
 from privet.cli.display import Json, emit_json, number, table
@@ -29,7 +30,9 @@ DeltaOption = Annotated[str, typer.Option("--delta", help="Probability that the 
 def _open(url: str, *, create: bool = False) -> Ledger:
     from privet.ledger import Ledger
 
-    return Ledger.open(url, create=create)
+    opened = Ledger.open(url, create=create)
+    click.get_current_context().call_on_close(opened.close)
+    return opened
 
 
 @app.command()

@@ -94,7 +94,14 @@ class Ledger:
         return verify(self.book.store)
 
     def close(self) -> None:
+        """Give back the store's connections; also done at the end of a ``with`` block."""
         self.book.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)
