@@ -205,6 +205,49 @@ def test_a_person_with_several_rows_is_protected_as_one(tmp_path: Path) -> None:
     assert "person" in report.dataset.unit
 
 
+def test_rows_beyond_a_persons_bound_are_left_out(tmp_path: Path) -> None:
+    table = people(60)
+    table["person"] = ["busy"] * 20 + [f"k{i}" for i in range(40)]
+    text = STUDY.replace('unit = "row"\nunit_name = "visit"', 'unit = "person"\nmax_rows_per_unit = 3')
+    data = work._load(plan_study(write_small(tmp_path, study=text, table=table)))
+    assert data.table["person"].value_counts().max() == 3
+    assert len(data.rows) == 3 + 40
+    # The first rows stay, whatever the other people hold.
+    assert data.table["email"].head(3).tolist() == table["email"][:3]
+
+
+def test_a_claim_that_a_killed_process_left_reserved_is_forfeited(tmp_path: Path) -> None:
+    from privet.core.events import PureLoss
+    from privet.ledger.book import Request
+
+    planned = plan_study(write_small(tmp_path))
+    ledger = running._open_ledger(planned)
+    study = running._record(planned).study
+    ledger.book.reserve(Request("people", "killed", PureLoss("0.1"), study=study))
+    ledger.book.reserve(Request("people", "somebody else's", PureLoss("0.1"), study="another study"))
+    ledger.close()
+    run_study(planned)
+    states = {claim.name: claim.state for claim in claims_of(tmp_path)}
+    assert states["killed"] is State.FORFEITED
+    assert states["somebody else's"] is State.RESERVED
+
+
+def test_accuracies_and_attacks_of_the_report_are_the_counts_that_were_released(tmp_path: Path) -> None:
+    planned = plan_study(write_small(tmp_path))
+    report = run_study(planned).report
+    with running._record(planned).open() as record:
+        counts = record.finished("evaluate").result["counts"]
+    assert not isinstance(report.comparison, Withheld)
+    shown = {model.kind: model.accuracy.value for model in report.comparison.models}
+    for kind, name in (("private-central", CENTRAL), ("private-federated", FEDERATED)):
+        assert shown[kind] == pytest.approx(min(1, max(0, counts[name] / counts["rows"])))
+    assert not isinstance(report.attacks, Withheld)
+    assert len(report.attacks) == 2 + 3
+    for view in report.attacks:
+        assert view.epsilon_at_least <= view.ceiling
+        assert view.covered == (view.target != "model without protection")
+
+
 def test_parquet_and_csv_give_the_same_rows(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     file = write_small(tmp_path)

@@ -89,3 +89,16 @@ def test_a_row_that_is_not_finite_harms_nobody_else() -> None:
 def test_probabilities_do_not_overflow() -> None:
     found = probabilities(np.ones(1), features=np.array([[1e6], [-1e6], [0.0]]))
     assert found.tolist() == [1.0, 0.0, 0.5]
+
+
+def test_a_margin_that_overflows_both_ways_harms_nobody_else() -> None:
+    """Finite features so large that the margin is infinity minus infinity, in whatever order it is added up."""
+    good = rows_of(4, count=5, dimension=64, units=None)
+    huge = np.repeat([1e308, -1e308], 32)[None, :]
+    both = LabelledRows(np.vstack([good.features, huge]), np.append(good.labels, 1))
+    weights = np.full(64, 10.0)
+    with np.errstate(all="ignore"):
+        assert np.isnan(probabilities(weights, features=both.features)[-1])
+    np.testing.assert_array_equal(
+        clipped_gradient_sum(weights, rows=both, clip_norm=1), clipped_gradient_sum(weights, rows=good, clip_norm=1)
+    )
