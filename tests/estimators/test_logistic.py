@@ -8,12 +8,27 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression as Plain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from privet.core.errors import BudgetRefused, InvalidParameter
 from privet.core.neighbours import PrivacyUnit, Relation
 from privet.estimators import LogisticRegression
 from privet.ledger import Ledger
 from privet.noise.simulation import generator
+
+FRESH_NOISE = "two fits draw different noise, and must"
+
+
+@parametrize_with_checks(
+    [LogisticRegression(epsilon=1000, delta=1e-5, bounds=(-20, 20))],
+    xfail_strict=False,  # by luck two noisy fits may agree on twelve rows
+    expected_failed_checks=lambda estimator: {
+        "check_classifier_data_not_an_array": FRESH_NOISE,
+        "check_fit_idempotent": FRESH_NOISE,
+    },
+)
+def test_scikit_learns_own_checks(estimator, check) -> None:
+    check(estimator)
 
 
 def data(count: int = 4000, seed: int = 1):
@@ -120,7 +135,7 @@ def test_one_class_and_wrong_width_are_refused() -> None:
     with pytest.raises(InvalidParameter, match="classes"):
         LogisticRegression(epsilon=1, bounds=BOUNDS).fit(X, np.zeros(60))
     model = LogisticRegression(epsilon=1, bounds=BOUNDS).fit(*data(60))
-    with pytest.raises(InvalidParameter, match="columns"):
+    with pytest.raises(ValueError, match="3 features"):
         model.predict(np.zeros((2, 3)))
 
 

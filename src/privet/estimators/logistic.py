@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from privet.accounting import calibrate_noise
 from privet.core.bounds import Interval
@@ -24,6 +25,7 @@ from privet.training.linear import LabelledRows, probabilities
 from privet.training.plan import FullBatchPlan, step_events
 
 ROW = PrivacyUnit("row")
+_AS_FLOATS: dict[str, Any] = {"ensure_all_finite": False, "dtype": np.float64}
 # Rows are encoded to norm at most 1, so no gradient is longer than 1 and clipping at 1 changes nothing.
 CLIP_NORM = ClipNorm(1.0)
 
@@ -67,11 +69,18 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.steps = steps
         self.account = account
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = True  # a missing value counts as the middle of its bounds
+        tags.non_deterministic = True  # noise that could be repeated would protect nothing
+        return tags
+
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit through the gate. Shapes: ``X`` (n, d), ``y`` (n,) of two classes."""
-        checked: tuple[NDArray[np.float64], NDArray[Any]] = check_X_y(X, y, ensure_all_finite=False, dtype=np.float64)
+        checked: tuple[NDArray[np.float64], NDArray[Any]] = validate_data(self, X, y, **_AS_FLOATS)
         rows_of_x, labels = checked
-        self.n_features_in_ = rows_of_x.shape[1]
+        check_classification_targets(labels)
         encoder = self._encoder()
         self.classes_ = self._two_classes(labels)
         units = float(len(labels)) if self.expected_units is None else float(self.expected_units)
@@ -91,11 +100,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log odds of the second class, for columns moved into their bounds. Shapes: (n, d) to (n,)."""
         check_is_fitted(self, "coef_")
-        values = check_array(X, ensure_all_finite=False, dtype=np.float64)
-        if values.shape[1] != self.n_features_in_:
-            raise InvalidParameter(
-                f"X has {values.shape[1]} columns, but the model was fitted on {self.n_features_in_}"
-            )
+        values = validate_data(self, X, reset=False, **_AS_FLOATS)
         low, high = self._limits()
         return np.asarray(np.clip(values, low, high) @ self.coef_[0] + self.intercept_[0], dtype=np.float64)
 
@@ -107,6 +112,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The likelier class of each row."""
+        check_is_fitted(self, "coef_")
         return np.asarray(self.classes_[(self.decision_function(X) > 0).astype(int)])
 
     def _limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -129,7 +135,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _two_classes(self, y: NDArray[Any]) -> NDArray[Any]:
         found = np.unique(y) if self.classes is None else np.asarray(self.classes)
         if len(found) != 2:
-            raise InvalidParameter(f"y has {len(found)} classes; this model needs two: give them with classes=[a, b]")
+            raise InvalidParameter(
+                f"Only binary classification is supported: y has {len(found)} classes; give the two with classes=[a, b]"
+            )
         return found
 
     def _delta(self, units: float) -> float:
