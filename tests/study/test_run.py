@@ -358,3 +358,21 @@ def test_a_file_that_cannot_be_read_costs_nothing(tmp_path: Path) -> None:
     assert "secret" not in str(caught.value)
     assert claims_of(tmp_path) == []
     assert spent_of(tmp_path).epsilon == 0
+
+
+@pytest.mark.parametrize("column", ["age", "visits"])
+def test_a_column_that_holds_no_number_is_found_before_anything_is_paid(tmp_path: Path, column: str) -> None:
+    table = people(50)
+    table[column] = ["secret"] * 50
+    file = write_small(tmp_path, table=table)
+    with pytest.raises(SpecError, match=rf"\[data.schema.{column}\] .*no cell of it is one") as caught:
+        run_study(plan_study(file))
+    assert "secret" not in str(caught.value)
+    assert claims_of(tmp_path) == []
+
+
+def test_categories_that_no_cell_has_are_found_before_anything_is_paid(tmp_path: Path) -> None:
+    file = write_small(tmp_path, study=STUDY.replace('values = ["f", "m"]', 'values = ["female", "male"]'))
+    with pytest.raises(SpecError, match=r"\[data.schema.sex\] names values, but no cell"):
+        run_study(plan_study(file))
+    assert claims_of(tmp_path) == []

@@ -129,6 +129,9 @@ def test_template_of_a_file_checks_once_it_is_filled_in(tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for name in ("email", "age", "sex", "visits"):
         assert f'[data.schema."{name}"]' in text
+    with pytest.raises(SpecError, match=r"'number', 'category' or 'flag' \(it is '\?'\)"):
+        plan_study(file)
+    file.write_text(text.replace('kind = "?"', 'kind = "number"\nbounds = [0, 100]'), encoding="utf-8")
     planned = plan_study(file)
     assert planned.spec.train.target == "visits"
     with pytest.raises(Exception, match="exists already"):

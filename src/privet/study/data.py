@@ -91,20 +91,40 @@ def _unit_keys(table: pd.DataFrame, spec: StudySpec) -> list[bytes]:
 
 def target_of(table: pd.DataFrame, spec: StudySpec) -> NDArray[np.int64]:
     """1 where the target is above the public threshold, else 0; a value that is not a number counts as 0."""
-    import pandas
-
-    values = pandas.to_numeric(table[spec.train.target], errors="coerce").to_numpy(dtype=np.float64)
+    values = _numbers(table, spec.train.target)
     return np.asarray(np.nan_to_num(values, nan=-np.inf) > spec.train.positive_above, dtype=np.int64)
 
 
 def feature_columns(table: pd.DataFrame, spec: StudySpec) -> dict[str, NDArray[Any]]:
     """The feature columns as plain arrays: floats for numbers and flags, text for categories."""
-    import pandas
-
     columns: dict[str, NDArray[Any]] = {}
     for name in spec.features:
         if spec.data.columns[name].kind == "category":
-            columns[name] = table[name].astype(str).to_numpy(dtype=object)
+            columns[name] = _categories(table, name, spec.data.columns[name].values or ())
         else:
-            columns[name] = pandas.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+            columns[name] = _numbers(table, name)
     return columns
+
+
+def _categories(table: pd.DataFrame, name: str, values: tuple[str, ...]) -> NDArray[Any]:
+    """A column as text. Errors: SpecError if no cell is one of the values; told as ``_numbers`` tells."""
+    text = table[name].astype(str)
+    if len(text) and not text.isin(values).any():
+        raise SpecError(f"[data.schema.{name}] names values, but no cell of column {name!r} is one; correct them")
+    return np.asarray(text.to_numpy(dtype=object))
+
+
+def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """A column as floats, NaN for what is no number.
+
+    Errors: SpecError if there is no number at all: then the study names a column of another kind. That is told to
+    whoever runs the study, as it is told whether the file can be read; see ``run._require_readable``.
+    """
+    import pandas
+
+    numbers = pandas.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+    if len(numbers) and np.isnan(numbers).all():
+        raise SpecError(
+            f"[data.schema.{name}] says that column {name!r} holds numbers, but no cell of it is one; correct its kind"
+        )
+    return np.asarray(numbers, dtype=np.float64)

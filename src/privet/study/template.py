@@ -21,7 +21,7 @@ unit = "row"                      # who is protected: "row", or the column that 
 # max_rows_per_unit = 5           # needed with a unit column: more rows of one unit are left out
 expected_units = 10000            # about how many units there are: a public figure, not a count of the file
 
-# Public facts about each column that is used: stated by you, never read from the data.
+# Public facts about each column that is used: stated by you, never read from the data. Take the others out.
 {columns}
 [budget]
 ledger = "sqlite:///privet.db"    # or postgresql+psycopg://user@host/name for a team
@@ -76,8 +76,8 @@ def write_template(file: Path, *, source: Path | None) -> None:
 
 
 def _column(name: str) -> str:
-    choices = '# or: kind = "category", values = ["a", "b"]   or: kind = "flag"   or take the column out'
-    return f'[data.schema.{_quoted(name)}]\nkind = "number"\nbounds = [0, 100]               {choices}\n'
+    choices = '# "number" with bounds = [0, 100], "category" with values = ["a", "b"], or "flag" for 0 and 1'
+    return f'[data.schema.{_quoted(name)}]\nkind = "?"                        {choices}\n'
 
 
 def _quoted(text: str) -> str:
