@@ -1,0 +1,145 @@
+"""Clipped sums: every example's gradient scaled down to a norm, whatever the example holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from privet.training.per_example import differentiate
+from privet.training.per_example.rule import Rule, squared_norms, weighted_sum
+from privet.training.per_example.tape import Call, Tape
+
+Named: TypeAlias = dict[str, nn.Parameter]
+ByParameter: TypeAlias = dict[nn.Parameter, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class ClippedSum:
+    """``sums`` of the clipped gradients by parameter (none for one not used), ``norms`` before clipping (B,)."""
+
+    sums: ByParameter
+    norms: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ruled:
+    """A call that a rule reads: batches in front."""
+
+    rule: Rule
+    module: nn.Module
+    parameters: Named
+    x: Tensor
+    g: Tensor
+
+    def squares(self) -> Tensor:
+        return self.rule.squared_norms(self.module, self.x, self.g)
+
+    def each(self) -> ByParameter:
+        grads = self.rule.per_example(self.module, self.x, self.g)
+        return {self.parameters[name]: grad for name, grad in grads.items()}
+
+    def weighted(self, factors: Tensor, good: Tensor | None) -> ByParameter:
+        # Zero times infinity is no number, so what is left out must be zero itself.
+        x, g = (self.x, self.g) if good is None else (_only(self.x, good), _only(self.g, good))
+        totals = self.rule.weighted(self.module, x, g, factors)
+        return {self.parameters[name]: total for name, total in totals.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Differentiated:
+    """A call whose module is differentiated once more."""
+
+    call: Call
+    parameters: Named
+
+    def each(self) -> ByParameter:
+        return {self.parameters[name]: grad for name, grad in differentiate.per_example(self.call).items()}
+
+
+def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0) -> ClippedSum:
+    """Sum of the recorded examples' gradients, each scaled down to a norm of at most ``clip_norm``.
+
+    Guarantee: one example, added or removed, changes the sums by at most ``clip_norm`` in L2 norm over all parameters
+    together, whatever it holds; one whose gradient is not finite contributes zero and harms no other.
+    ``scale`` turns recorded gradients into those of single losses: the batch's size where the loss was a mean.
+    Reference: Abadi et al. 2016, Algorithm 1; Bu, Wang, Zha & Karypis 2023 (one backward pass).
+    """
+    with tape.paused(), torch.no_grad():
+        calls = _read(tape)
+        uses = Counter(parameter for call in calls for parameter in call.parameters.values())
+        ruled = [
+            call for call in calls if isinstance(call, _Ruled) and all(uses[p] == 1 for p in call.parameters.values())
+        ]
+        quick = set(map(id, ruled))
+        kept = _added([call.each() for call in calls if id(call) not in quick])
+        squares = [call.squares() for call in ruled]
+        if kept:
+            squares.append(squared_norms({str(i): grad for i, grad in enumerate(kept.values())}))
+        norms = torch.stack(squares).sum(0).sqrt() * scale if squares else torch.zeros(0)
+        return ClippedSum(_sums(ruled, kept, clip_factors(norms, clip_norm=clip_norm) * scale), norms)
+
+
+def grads_of_examples(tape: Tape) -> ByParameter:
+    """Every recorded example's gradient by parameter, as it is. Shapes: (B, *parameter)."""
+    with tape.paused(), torch.no_grad():
+        return _added([call.each() for call in _read(tape)])
+
+
+def clip_factors(norms: Tensor, *, clip_norm: float) -> Tensor:
+    """min(1, C / norm) for each example; zero for one whose norm is not finite.
+
+    >>> clip_factors(torch.tensor([0.5, 4.0, float("nan")]), clip_norm=1.0)
+    tensor([1.0000, 0.2500, 0.0000])
+    """
+    limit = clip_norm * (1 - 1e-6)  # rounding of the sums must not carry an example above the clip
+    factors = (limit / norms.clamp_min(torch.finfo(norms.dtype).tiny)).clamp_max(1.0)
+    return torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
+
+
+def _read(tape: Tape) -> list[_Ruled | _Differentiated]:
+    """Calls that the backward pass reached."""
+    found: list[_Ruled | _Differentiated] = []
+    for call in tape.calls:
+        grads = [grad for grad in call.grads or () if grad is not None]
+        owner = call.owner
+        if not grads:
+            continue
+        if owner.rule is None:
+            found.append(_Differentiated(call, owner.parameters()))
+            continue
+        axes = owner.axes[call.number]
+        x, g = call.tensors()[0].movedim(axes.inputs[0] or 0, 0), grads[0].movedim(axes.outputs[0] or 0, 0)
+        found.append(_Ruled(owner.rule, owner.module, owner.parameters(), x, g))
+    return found
+
+
+def _added(parts: list[ByParameter]) -> ByParameter:
+    """What several calls give one parameter adds up before its norm is taken."""
+    made: ByParameter = {}
+    for part in parts:
+        for parameter, grad in part.items():
+            made[parameter] = made[parameter] + grad if parameter in made else grad
+    return made
+
+
+def _sums(ruled: list[_Ruled], kept: ByParameter, factors: Tensor) -> ByParameter:
+    good = factors > 0
+    bad_ones = None if bool(good.all()) else good
+    sums = {
+        parameter: weighted_sum(grad if bad_ones is None else _only(grad, good), factors)
+        for parameter, grad in kept.items()
+    }
+    for call in ruled:
+        sums |= call.weighted(factors, bad_ones)
+    return sums
+
+
+def _only(tensor: Tensor, good: Tensor) -> Tensor:
+    """The tensor with zeros for examples that are left out."""
+    if not tensor.is_floating_point():
+        return tensor
+    return torch.where(good.view(-1, *[1] * (tensor.dim() - 1)), tensor, torch.zeros_like(tensor))

@@ -1,0 +1,80 @@
+"""How a kind of layer turns its input and the gradient of its output into gradients of single examples."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from privet.core.plugins import attribute, names
+
+FAMILY = "privet.training.per_example.rules"
+Grads: TypeAlias = dict[str, Tensor]
+
+
+class Rule:
+    """One family of layers. Batches come first in ``x`` and ``g``; results are named as the module's parameters.
+
+    ``per_example`` is the plain definition; the other two may be done without forming it.
+    """
+
+    types: ClassVar[tuple[type[nn.Module], ...]] = ()
+
+    def refusal(self, module: Any) -> str | None:
+        """Why this module cannot be private and what to use instead, or None."""
+        return None
+
+    def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
+        """Shapes: ``x`` (B, ...), ``g`` (B, ...) to (B, *parameter) for each trainable parameter."""
+        raise NotImplementedError
+
+    def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        """Squared norms of each example's gradient, over all trainable parameters. Shapes: (B,)."""
+        return squared_norms(self.per_example(module, x, g))
+
+    def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
+        """Sum of the examples' gradients times ``factors`` (B,)."""
+        return {name: weighted_sum(grad, factors) for name, grad in self.per_example(module, x, g).items()}
+
+
+def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
+    """Sum over parameters of the squared norm of each example's gradient, in single precision at least."""
+    parts = [grad.flatten(1).to(_wide(grad.dtype)).square().sum(1) for grad in grads.values()]
+    return torch.stack(parts).sum(0)
+
+
+def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:
+    """Shapes: (B, *s) and (B,) to s."""
+    return torch.tensordot(factors.to(grads.dtype), grads, dims=([0], [0]))
+
+
+def trainable(module: nn.Module, name: str) -> bool:
+    """Whether the module has this parameter and trains it."""
+    found = module._parameters.get(name)
+    return found is not None and found.requires_grad
+
+
+def middle(tensor: Tensor) -> Tensor:
+    """(B, ..., d) to (B, T, d)."""
+    return tensor.flatten(1, -2) if tensor.dim() > 2 else tensor.unsqueeze(1)
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype in (torch.float32, torch.float64) else torch.float32
+
+
+@functools.cache
+def _rules() -> dict[type[nn.Module], Rule]:
+    made: dict[type[nn.Module], Rule] = {}
+    for name in names(FAMILY):
+        rule: Rule = attribute(FAMILY, name, "RULE")
+        made |= dict.fromkeys(rule.types, rule)
+    return made
+
+
+def rule_for(module: nn.Module) -> Rule | None:
+    """The rule of exactly this class; a subclass may compute something else, so it has none."""
+    return _rules().get(type(module))

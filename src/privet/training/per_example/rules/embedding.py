@@ -1,0 +1,54 @@
+"""Embeddings: an example's gradient has one row for each different token in it; equal tokens add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from privet.training.per_example.rule import Grads, Rule, middle
+
+
+class Embedding(Rule):
+    types = (nn.Embedding,)
+
+    def refusal(self, module: Any) -> str | None:
+        if module.scale_grad_by_freq:
+            return "scale_grad_by_freq divides by how often a token occurs in the whole batch; set it to False"
+        if module.max_norm is not None:
+            return "max_norm rewrites rows by which tokens the batch holds; set it to None"
+        if module.sparse:
+            return "sparse gradients show which tokens the batch holds; set sparse=False"
+        return None
+
+    def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
+        keys, rows = self._rows(module, x, g)
+        made = g.new_zeros(len(x) * module.num_embeddings, module.embedding_dim).index_add_(0, keys, rows)
+        return {"weight": made.view(len(x), module.num_embeddings, module.embedding_dim)}
+
+    def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        keys, rows = self._rows(module, x, g)
+        found, at = torch.unique(keys, return_inverse=True)
+        sums = rows.new_zeros(len(found), rows.shape[1]).index_add_(0, at, rows)
+        owner = torch.div(found, module.num_embeddings, rounding_mode="floor")
+        return rows.new_zeros(len(x)).index_add_(0, owner, sums.square().sum(1))
+
+    def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
+        keys, rows = self._rows(module, x, g)
+        owner = torch.div(keys, module.num_embeddings, rounding_mode="floor")
+        rows = rows * factors.to(rows.dtype)[owner][:, None]
+        tokens = keys.remainder(module.num_embeddings)
+        return {"weight": torch.zeros_like(module.weight, requires_grad=False).index_add_(0, tokens, rows)}
+
+    @staticmethod
+    def _rows(module: Any, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """A key for each token (example and token in one number) and its gradient; padding has none."""
+        tokens, rows = x.reshape(len(x), -1), middle(g)
+        offsets = torch.arange(len(x), device=x.device)[:, None] * module.num_embeddings
+        if module.padding_idx is not None:
+            rows = rows * (tokens != module.padding_idx)[:, :, None]
+        return (tokens + offsets).flatten(), rows.flatten(0, 1)
+
+
+RULE = Embedding()

@@ -1,0 +1,172 @@
+"""What layers see in one pass: their inputs, and the gradients of their outputs as the backward pass meets them.
+
+While an owner's forward runs its parameters ask for no gradient, so autograd keeps nothing for them and multiplies
+nothing for them. A tap on the output, tied to an anchor that does ask, receives the output's gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from privet.training.per_example.rule import Rule, rule_for
+
+
+@dataclass(slots=True, eq=False)
+class Owner:
+    """A module that answers for parameters: its own by a rule, or all below it by differentiating it once more.
+
+    ``axes`` says for each call in one forward pass where the batch lies in every tensor that goes in and comes out
+    (None: not there).
+    """
+
+    name: str
+    module: nn.Module
+    rule: Rule | None
+    axes: list[CallAxes] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, module: nn.Module, *, whole: bool) -> Owner:
+        return cls(name, module, None if whole else rule_for(module))
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The trainable ones it answers for."""
+        named = self.module.named_parameters(recurse=self.rule is None)
+        return {name: parameter for name, parameter in named if parameter.requires_grad}
+
+
+@dataclass(frozen=True, slots=True)
+class CallAxes:
+    """Batch axis of each tensor leaf of one call, in the order of flattening."""
+
+    inputs: tuple[int | None, ...]
+    outputs: tuple[int | None, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of an owner: the leaves that went in, and the gradients of the tensors that came out."""
+
+    owner: Owner
+    number: int
+    leaves: list[Any]
+    structure: Any
+    outputs: tuple[Tensor, ...] = ()
+    grads: tuple[Tensor | None, ...] | None = None
+
+    def tensors(self) -> list[Tensor]:
+        return [leaf for leaf in self.leaves if isinstance(leaf, Tensor)]
+
+    def rebuilt(self, tensors: list[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments with other tensors in place of its own."""
+        left = iter(tensors)
+        leaves = [next(left) if isinstance(leaf, Tensor) else leaf for leaf in self.leaves]
+        args, kwargs = tree_unflatten(leaves, self.structure)
+        return args, kwargs
+
+
+class _Tap(torch.autograd.Function):  # type: ignore[misc]
+    """Hands outputs on and tells a call their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, anchor: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.call = call
+        # Marked as changed in place rather than returned as views: a view could not be changed in place afterwards.
+        ctx.mark_dirty(*tensors)
+        ctx.set_materialize_grads(False)
+        return tensors
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        ctx.call.grads = grads
+        return (None, None, *grads)
+
+
+class Tape:
+    """Records the calls of owners; attached for as long as the module is trained."""
+
+    def __init__(self, owners: list[Owner]) -> None:
+        self.calls: list[Call] = []
+        self.owners = owners
+        self._anchor: Tensor | None = None
+        self._hidden: list[list[nn.Parameter]] = []
+        self._handles: list[Any] = []
+        self._paused = False
+
+    @contextmanager
+    def attached(self) -> Iterator[Tape]:
+        """Record every call of the owners within the block."""
+        self.attach()
+        try:
+            yield self
+        finally:
+            self.detach()
+
+    def attach(self) -> None:
+        for owner in self.owners:
+            before, after = self._hooks(owner)
+            self._handles.append(owner.module.register_forward_pre_hook(before, with_kwargs=True))
+            self._handles.append(owner.module.register_forward_hook(after, with_kwargs=True, always_call=True))
+
+    def detach(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let owners run without being recorded, as when one is differentiated once more."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
+    def clear(self) -> None:
+        """Forget what was recorded; its memory is free again."""
+        self.calls.clear()
+
+    def _hooks(self, owner: Owner) -> tuple[Any, Any]:
+        def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+            recorded = torch.is_grad_enabled() and not self._paused
+            hidden = list(owner.parameters().values()) if recorded else []
+            for parameter in hidden:
+                parameter.requires_grad_(False)
+            self._hidden.append(hidden)
+
+        def after(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+            hidden = self._hidden.pop()
+            for parameter in hidden:
+                parameter.requires_grad_(True)
+            return self._tapped(owner, args, kwargs, output) if hidden and output is not None else None
+
+        return before, after
+
+    def _tapped(self, owner: Owner, args: Any, kwargs: Any, output: Any) -> Any:
+        leaves, structure = tree_flatten((args, kwargs))
+        number = sum(call.owner is owner for call in self.calls)
+        kept = [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        call = Call(owner, number, kept, structure)
+        outs, shape = tree_flatten(output)
+        at = [i for i, out in enumerate(outs) if isinstance(out, Tensor) and out.is_floating_point()]
+        taken = [self._own(outs[i], owner) for i in at]
+        if self._anchor is None or (taken and self._anchor.device != taken[0].device):
+            self._anchor = torch.zeros((), requires_grad=True, device=taken[0].device if taken else None)
+        tapped = _Tap.apply(call, self._anchor, *taken)
+        for i, tensor in zip(at, tapped, strict=True):
+            outs[i] = tensor
+        call.outputs = tuple(tensor.detach() for tensor in tapped)
+        self.calls.append(call)
+        return tree_unflatten(outs, shape)
+
+    @staticmethod
+    def _own(tensor: Tensor, owner: Owner) -> Tensor:
+        """A tensor that may be marked as changed: layers with a rule never keep their output, others might."""
+        plain = owner.rule is not None and not tensor._is_view() and not (tensor.is_leaf and tensor.requires_grad)
+        return tensor if plain else tensor.clone()

@@ -1,0 +1,113 @@
+"""A module whose passes are recorded so that the gradients of single examples can be clipped."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_map
+
+from privet.training.per_example.clipping import ClippedSum, clipped_sum, grads_of_examples
+from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
+from privet.training.per_example.tape import Owner, Tape
+
+# A module that mixes examples is off by far more; rounding in half precision by less.
+_AGREEMENT = {torch.float64: 1e-6, torch.float32: 2e-3}
+
+
+class Watch:
+    """Call it as the module; after the backward pass ask for the clipped sum.
+
+    Examples lie in the first axis of every tensor that the module takes and gives. The first batch shows which part of
+    the module answers for which parameter; on three of its examples every gradient is compared with the plain one.
+    Errors: UnsupportedModule, naming the part and what to use instead.
+
+    >>> watch = Watch(nn.Linear(2, 1, bias=False))
+    >>> watch(torch.tensor([[3.0, 4.0], [0.0, 0.5]])).sum().backward()
+    >>> watch.clipped_sum(clip_norm=1.0).norms
+    tensor([5.0000, 0.5000])
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self._tape: Tape | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._tape is None and _size(args, kwargs):
+            owners = find_owners(self.module, args, kwargs)
+            refuse_mixing(self.module, owners, args, kwargs)
+            self._tape = Tape(owners)
+            self._tape.attach()
+        elif self._tape is not None:
+            self._tape.clear()
+        return self.module(*args, **kwargs)
+
+    def clipped_sum(self, *, clip_norm: float, scale: float = 1.0) -> ClippedSum:
+        """See ``clipping.clipped_sum``; after an empty batch, zeros for no example."""
+        if self._tape is None or not any(call.grads is not None for call in self._tape.calls):
+            self._drop_plain_gradients()
+            return ClippedSum({}, torch.zeros(0))
+        found = clipped_sum(self._tape, clip_norm=clip_norm, scale=scale)
+        self._tape.clear()
+        return found
+
+    def release(self) -> None:
+        """Take the hooks off; the module is as it was."""
+        if self._tape is not None:
+            self._tape.detach()
+        self._tape = None
+
+    def _drop_plain_gradients(self) -> None:
+        # Before the first batch nothing hides the parameters, so an empty batch may have left gradients of zero.
+        for parameter in self.module.parameters():
+            parameter.grad = None
+
+
+def _size(args: Any, kwargs: Any) -> int:
+    """How many examples a batch has."""
+    leaves = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor) and leaf.dim()]
+    return len(leaves[0]) if leaves else 0
+
+
+def refuse_mixing(module: nn.Module, owners: list[Owner], args: Any, kwargs: Any) -> None:
+    """Refuse a module whose gradients of single examples are not those of the examples alone."""
+    with undisturbed(module):
+        own_args, own_kwargs = tree_map(lambda leaf: first(leaf, 3), (args, kwargs))
+        tape = Tape(owners)
+        with tape.attached():
+            weights = _backward(module(*own_args, **own_kwargs), None)
+        together = grads_of_examples(tape)
+        for number in range(3):
+            one_args, one_kwargs = tree_map(lambda leaf, n=number: _only(leaf, n), (own_args, own_kwargs))
+            _backward(module(*one_args, **one_kwargs), [weight[number : number + 1] for weight in weights])
+            _compare(module, together, number)
+
+
+def _backward(out: Any, weights: list[Tensor] | None) -> list[Tensor]:
+    """Differentiate every output along fixed directions, different for each entry; gives them back."""
+    floats = [leaf for leaf in tree_flatten(out)[0] if isinstance(leaf, Tensor) and leaf.requires_grad]
+    chosen = weights or [torch.arange(leaf.numel(), device=leaf.device).cos().view_as(leaf).to(leaf) for leaf in floats]
+    torch.autograd.backward(floats, chosen)
+    return chosen
+
+
+def _only(leaf: Any, number: int) -> Any:
+    return leaf[number : number + 1] if isinstance(leaf, Tensor) and leaf.dim() else leaf
+
+
+def _compare(module: nn.Module, together: dict[nn.Parameter, Tensor], number: int) -> None:
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        plain = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+        ours = together[parameter][number] if parameter in together else torch.zeros_like(parameter)
+        parameter.grad = None
+        size, gap = float(plain.norm()), float((plain - ours).norm())
+        allowed = _AGREEMENT.get(parameter.dtype, 0.1) * max(size, 1e-3)
+        if math.isfinite(size) and not gap <= allowed:
+            raise UnsupportedModule(
+                f"parameter {name!r}: the gradient of one example in a batch is not that of the example alone; the "
+                "module mixes examples, or does not have them in the first axis"
+            )
