@@ -221,3 +221,18 @@ def test_curves_fall_and_invert(family: str) -> None:
     assert curve.delta(epsilon) <= 1e-4
     if epsilon > 0:
         assert curve.delta(epsilon * 0.999 - 1e-9) > 1e-4 * 0.9
+
+
+@pytest.mark.parametrize(
+    ("rate", "sigma", "steps"), [(0.5, 0.3, 1000), (0.1, 0.1, 10), (0.1, 1e-6, 1), (0.5, 0.5, 100_000)]
+)
+def test_noise_that_protects_nobody_is_priced_as_such_without_overflow(rate: float, sigma: float, steps: int) -> None:
+    event = Repeated(PoissonSampled(Fraction(rate), Gaussian(sigma)), steps)
+    found = epsilon_by_engine(event, relation=ADD, delta=1e-5)
+    assert all(epsilon > 50 for epsilon in found.values())
+    tight = loss_epsilon(event, relation=ADD, delta=1e-5)
+    assert tight > 50
+    if math.isfinite(tight):
+        assert tight <= found["renyi"]
+        # The mean loss of everybody sampled in every step is a floor that no accountant may go below by much.
+        assert tight >= 0.5 * rate * steps * min(1.0, 1 / (2 * sigma**2)) * rate

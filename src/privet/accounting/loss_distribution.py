@@ -33,6 +33,9 @@ TAIL: Final = 1e-15
 MAX_POINTS: Final = 2**20
 # Below this delta the rounding errors of the FFT (about 1e-13) are no longer negligible, and the engine steps aside.
 MIN_DELTA: Final = 1e-10
+# Largest exponent that is taken; and the largest loss of one mechanism that is put on a grid.
+CUT: Final = 700.0
+LARGEST_LOSS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,11 @@ class Masses:
         losses = self.losses
         # Sums from the right: S_i = sum of p above e_i, W_i = sum of p exp(-e) above e_i.
         above = np.concatenate([np.cumsum(self.p[::-1])[::-1], [0.0]])
-        weighted = np.concatenate([np.cumsum((self.p * np.exp(-losses))[::-1])[::-1], [0.0]])
+        # Exponents are cut at 700, where they would overflow: both cuts can only raise delta.
+        weighted = np.concatenate([np.cumsum((self.p * np.exp(np.minimum(-losses, CUT)))[::-1])[::-1], [0.0]])
         wanted = np.atleast_1d(np.asarray(epsilon, dtype=np.float64))
         first = np.searchsorted(losses, wanted, side="right")
-        found = self.infinite + above[first] - np.exp(wanted) * weighted[first]
+        found = self.infinite + above[first] - np.exp(np.minimum(wanted, CUT)) * weighted[first]
         return np.asarray(np.clip(found, 0.0, 1.0), dtype=np.float64)
 
     def epsilon(self, delta: float) -> float:
@@ -75,8 +79,9 @@ class Masses:
         low_loss = max(0.0, float(losses[high] - self.step))
         low, top = float(self.delta(low_loss)[0]), float(at[high])
         share = 1.0 if low <= top else (low - delta) / (low - top)
-        x = math.exp(low_loss) + share * (math.exp(float(losses[high])) - math.exp(low_loss))
-        return min(float(losses[high]), math.log(x) + 1e-12)
+        return min(
+            float(losses[high]), low_loss + math.log1p(share * math.expm1(float(losses[high]) - low_loss)) + 1e-12
+        )
 
 
 def composed(event: Event, *, relation: Relation, coarseness: int = 1) -> tuple[Masses, ...]:
@@ -90,6 +95,10 @@ def composed(event: Event, *, relation: Relation, coarseness: int = 1) -> tuple[
         raise UnsupportedEvent("a release without a guarantee has no loss distribution")
     if any(isinstance(leaf, DiscreteGaussianLeaf) for leaf in found):
         raise UnsupportedEvent("discrete Gaussian vectors are priced by zCDP, not by loss distributions")
+    if any(max(map(abs, _support(leaf))) > LARGEST_LOSS for leaf in found):
+        raise UnsupportedEvent(
+            f"one use of a mechanism may lose more than {LARGEST_LOSS:g}; that is no privacy to price"
+        )
     return _composed(tuple(sorted(found.items(), key=repr)), coarseness)
 
 

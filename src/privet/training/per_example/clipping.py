@@ -111,7 +111,7 @@ def _read(tape: Tape) -> list[_Ruled | _Differentiated]:
         if owner.rule is None:
             found.append(_Differentiated(call, owner.parameters()))
             continue
-        axes = owner.axes[call.number]
+        axes = owner.axes_of(call.number)
         x, g = call.tensors()[0].movedim(axes.inputs[0] or 0, 0), grads[0].movedim(axes.outputs[0] or 0, 0)
         found.append(_Ruled(owner.rule, owner.module, owner.parameters(), x, g))
     return found

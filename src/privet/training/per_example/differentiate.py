@@ -17,7 +17,7 @@ from privet.training.per_example.tape import Call
 def per_example(call: Call) -> Grads:
     """Gradients of every parameter below the call's module. Shapes: (B, *parameter)."""
     parameters = {name: parameter.detach() for name, parameter in call.owner.parameters().items()}
-    tensors, axes = call.tensors(), call.owner.axes[call.number]
+    tensors, axes = call.tensors(), call.owner.axes_of(call.number)
     chosen = [i for i, axis in enumerate(axes.outputs) if axis is not None and (call.grads or ())[i] is not None]
     seen = [(call.grads or ())[i] for i in chosen]
     out_axes = [axes.outputs[i] for i in chosen]

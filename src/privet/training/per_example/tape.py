@@ -35,6 +35,10 @@ class Owner:
     def of(cls, name: str, module: nn.Module, *, whole: bool) -> Owner:
         return cls(name, module, None if whole else rule_for(module))
 
+    def axes_of(self, number: int) -> CallAxes:
+        """Axes of a call; a second forward pass before the backward one calls in the same order again."""
+        return self.axes[number % len(self.axes)]
+
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable ones it answers for."""
         named = self.module.named_parameters(recurse=self.rule is None)

@@ -18,10 +18,11 @@ _AGREEMENT = {torch.float64: 1e-6, torch.float32: 2e-3}
 
 
 class Watch:
-    """Call it as the module; after the backward pass ask for the clipped sum.
+    """Call it as the module; after the backward pass ask for the clipped sum. Several passes add up until then.
 
     Examples lie in the first axis of every tensor that the module takes and gives. The first batch shows which part of
     the module answers for which parameter; on three of its examples every gradient is compared with the plain one.
+    ``batch_size`` is the number of examples of the latest pass: private.
     Errors: UnsupportedModule, naming the part and what to use instead.
 
     >>> watch = Watch(nn.Linear(2, 1, bias=False))
@@ -32,16 +33,16 @@ class Watch:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        self.batch_size = 0
         self._tape: Tape | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._tape is None and _size(args, kwargs):
+        self.batch_size = _size(args, kwargs)
+        if self._tape is None and self.batch_size:
             owners = find_owners(self.module, args, kwargs)
             refuse_mixing(self.module, owners, args, kwargs)
             self._tape = Tape(owners)
             self._tape.attach()
-        elif self._tape is not None:
-            self._tape.clear()
         return self.module(*args, **kwargs)
 
     def clipped_sum(self, *, clip_norm: float, scale: float = 1.0) -> ClippedSum:
@@ -52,6 +53,11 @@ class Watch:
         found = clipped_sum(self._tape, clip_norm=clip_norm, scale=scale)
         self._tape.clear()
         return found
+
+    def forget(self) -> None:
+        """Drop what was recorded, as ``zero_grad`` does with gradients."""
+        if self._tape is not None:
+            self._tape.clear()
 
     def release(self) -> None:
         """Take the hooks off; the module is as it was."""
