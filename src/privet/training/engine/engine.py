@@ -41,7 +41,7 @@ class PrivacyEngine:
     With ``account`` the whole plan is one claim, reserved before the first batch; ``epochs`` must then be given.
 
     >>> from torch.utils.data import TensorDataset
-    >>> data = TensorDataset(torch.randn(64, 3), torch.randint(2, (64,)))
+    >>> data = TensorDataset(torch.arange(192.0).sin().view(64, 3), torch.arange(64) % 2)
     >>> model = nn.Linear(3, 2)
     >>> engine = PrivacyEngine()
     >>> model, optimizer, loader = engine.make_private(
@@ -154,7 +154,8 @@ class PrivacyEngine:
     def release(self, module: nn.Module) -> Release[dict[str, Any]]:
         """Commit the steps that ran and let the weights out with their receipt; no step can follow."""
         self._made()
-        assert self._steps is not None
+        if self._steps is None:
+            raise InvalidParameter("nothing has been paid for; call make_private first")
         plain = module.wrapped if isinstance(module, PrivateModule) else module
         weights = {name: tensor.detach().cpu().numpy() for name, tensor in plain.state_dict().items()}
         return self._steps.run.release(weights)
