@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "measuring", "peers"}
+NOT_BENCHMARKS = {"run", "measuring", "peers", "training_models"}
 
 
 def benchmarks() -> list[str]:

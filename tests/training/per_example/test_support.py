@@ -22,23 +22,23 @@ FINITE = ("linear", "linear on 3 axes", "conv2d groups stride", "layer norm", "a
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
 
-def ours(module: nn.Module, x, y, *, clip_norm: float):
-    watch = Watch(module)
+def ours(module: nn.Module, x, y, *, clip_norm: float, memory: int = 1 << 30):
+    watch = Watch(module, memory=memory)
     F.cross_entropy(watch(x), y, reduction="sum").backward()
     found = watch.clipped_sum(clip_norm=clip_norm)
     names = {parameter: name for name, parameter in module.named_parameters()}
     return {names[parameter]: total for parameter, total in found.sums.items()}, found.norms
 
 
-@pytest.mark.parametrize("clip_norm", [0.05, 1e6])
+@pytest.mark.parametrize(("clip_norm", "memory"), [(0.05, 1 << 30), (0.05, 0), (1e6, 1 << 30)])
 @pytest.mark.parametrize("name", CASES)
-def test_clipped_sums_are_those_of_one_example_at_a_time(name: str, clip_norm: float) -> None:
+def test_clipped_sums_are_those_of_one_example_at_a_time(name: str, clip_norm: float, memory: int) -> None:
     torch.manual_seed(7)
     make, batch = CASES[name]
     module, x, y = make(), batch(6), torch.randint(3, (6,))
     plain = copy.deepcopy(module)
     wanted, norms = reference.clipped_sum(plain, x.clone(), y, clip_norm=clip_norm)
-    found, seen = ours(module, x, y, clip_norm=clip_norm)
+    found, seen = ours(module, x, y, clip_norm=clip_norm, memory=memory)
     assert set(found) == set(wanted)
     torch.testing.assert_close(seen, norms, rtol=1e-4, atol=1e-6)
     for part, total in wanted.items():

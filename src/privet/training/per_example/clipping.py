@@ -13,6 +13,9 @@ from privet.training.per_example import differentiate
 from privet.training.per_example.rule import Rule, squared_norms, weighted_sum
 from privet.training.per_example.tape import Call, Tape
 
+# Bytes that kept gradients of single examples may take.
+MEMORY = 1 << 30
+
 Named: TypeAlias = dict[str, nn.Parameter]
 ByParameter: TypeAlias = dict[nn.Parameter, Tensor]
 
@@ -42,6 +45,14 @@ class _Ruled:
         grads = self.rule.per_example(self.module, self.x, self.g)
         return {self.parameters[name]: grad for name, grad in grads.items()}
 
+    def size(self) -> int:
+        """Bytes of every example's gradient."""
+        one = [int(p.numel()) * int(p.element_size()) for p in self.parameters.values()]
+        return len(self.g) * sum(one)
+
+    def direct(self) -> bool:
+        return self.rule.direct(self.x, self.g)
+
     def weighted(self, factors: Tensor, good: Tensor | None) -> ByParameter:
         # Zero times infinity is no number, so what is left out must be zero itself.
         x, g = (self.x, self.g) if good is None else (_only(self.x, good), _only(self.g, good))
@@ -60,20 +71,18 @@ class _Differentiated:
         return {self.parameters[name]: grad for name, grad in differentiate.per_example(self.call).items()}
 
 
-def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0) -> ClippedSum:
+def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0, memory: int = MEMORY) -> ClippedSum:
     """Sum of the recorded examples' gradients, each scaled down to a norm of at most ``clip_norm``.
 
     Guarantee: one example, added or removed, changes the sums by at most ``clip_norm`` in L2 norm over all parameters
     together, whatever it holds; one whose gradient is not finite contributes zero and harms no other.
     ``scale`` turns recorded gradients into those of single losses: the batch's size where the loss was a mean.
+    ``memory`` in bytes may be taken by gradients of single examples that are kept; it changes speed, not results.
     Reference: Abadi et al. 2016, Algorithm 1; Bu, Wang, Zha & Karypis 2023 (one backward pass).
     """
     with tape.paused(), torch.no_grad():
         calls = _read(tape)
-        uses = Counter(parameter for call in calls for parameter in call.parameters.values())
-        ruled = [
-            call for call in calls if isinstance(call, _Ruled) and all(uses[p] == 1 for p in call.parameters.values())
-        ]
+        ruled = _quick(calls, memory)
         quick = set(map(id, ruled))
         kept = _added([call.each() for call in calls if id(call) not in quick])
         squares = [call.squares() for call in ruled]
@@ -81,6 +90,20 @@ def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0) -> ClippedS
             squares.append(squared_norms({str(i): grad for i, grad in enumerate(kept.values())}))
         norms = torch.stack(squares).sum(0).sqrt() * scale if squares else torch.zeros(0)
         return ClippedSum(_sums(ruled, kept, clip_factors(norms, clip_norm=clip_norm) * scale), norms)
+
+
+def _quick(calls: list[_Ruled | _Differentiated], memory: int) -> list[_Ruled]:
+    """Calls whose examples' gradients are not formed: for want of need, or of memory. The others' must be added up."""
+    uses = Counter(parameter for call in calls for parameter in call.parameters.values())
+    found, left = [], memory
+    for call in calls:
+        if not isinstance(call, _Ruled) or max(uses[p] for p in call.parameters.values()) > 1:
+            continue
+        if call.direct() and call.size() <= left:
+            left -= call.size()
+        else:
+            found.append(call)
+    return found
 
 
 def grads_of_examples(tape: Tape) -> ByParameter:

@@ -31,6 +31,13 @@ class Rule:
         """Shapes: ``x`` (B, ...), ``g`` (B, ...) to (B, *parameter) for each trainable parameter."""
         raise NotImplementedError
 
+    def direct(self, x: Tensor, g: Tensor) -> bool:
+        """Whether forming every example's gradient is the quickest way to norms, if there is memory for it.
+
+        It then costs what the plain weight gradient costs, and the weighted sum needs no second product.
+        """
+        return True
+
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """Squared norms of each example's gradient, over all trainable parameters. Shapes: (B,)."""
         return squared_norms(self.per_example(module, x, g))
@@ -42,8 +49,12 @@ class Rule:
 
 def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
     """Sum over parameters of the squared norm of each example's gradient, in single precision at least."""
-    parts = [grad.flatten(1).to(_wide(grad.dtype)).square().sum(1) for grad in grads.values()]
-    return torch.stack(parts).sum(0)
+    return torch.stack([row_squares(grad.to(_wide(grad.dtype))) for grad in grads.values()]).sum(0)
+
+
+def row_squares(tensor: Tensor) -> Tensor:
+    """Squared norm of each example. Shapes: (B, ...) to (B,)."""
+    return torch.linalg.vector_norm(tensor.flatten(1), dim=1).square()
 
 
 def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
-from privet.training.per_example.clipping import ClippedSum, clipped_sum, grads_of_examples
+from privet.training.per_example.clipping import MEMORY, ClippedSum, clipped_sum, grads_of_examples
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
 from privet.training.per_example.tape import Owner, Tape
 
@@ -31,8 +31,9 @@ class Watch:
     tensor([5.0000, 0.5000])
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, memory: int = MEMORY) -> None:
         self.module = module
+        self._memory = memory
         self.batch_size = 0
         self._tape: Tape | None = None
 
@@ -50,7 +51,7 @@ class Watch:
         if self._tape is None or not any(call.grads is not None for call in self._tape.calls):
             self._drop_plain_gradients()
             return ClippedSum({}, torch.zeros(0))
-        found = clipped_sum(self._tape, clip_norm=clip_norm, scale=scale)
+        found = clipped_sum(self._tape, clip_norm=clip_norm, scale=scale, memory=self._memory)
         self._tape.clear()
         return found
 

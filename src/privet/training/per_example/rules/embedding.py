@@ -22,6 +22,9 @@ class Embedding(Rule):
             return "sparse gradients show which tokens the batch holds; set sparse=False"
         return None
 
+    def direct(self, x: Tensor, g: Tensor) -> bool:
+        return False  # an example's gradient has a row for every token there is
+
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         keys, rows = self._rows(module, x, g)
         made = g.new_zeros(len(x) * module.num_embeddings, module.embedding_dim).index_add_(0, keys, rows)

@@ -11,11 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, middle, trainable
+from privet.training.per_example.rule import Grads, Rule, middle, row_squares, trainable
 
 
 class Linear(Rule):
     types = (nn.Linear,)
+
+    def direct(self, x: Tensor, g: Tensor) -> bool:
+        return bool(g.dim() > 2)  # with one step a norm is a product of two
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         xs, gs = middle(x), middle(g)
@@ -32,19 +35,19 @@ class Linear(Rule):
         if trainable(module, "weight"):
             total = total + self._of_weight(xs, gs)
         if trainable(module, "bias"):
-            total = total + gs.sum(1).square().sum(1)
+            total = total + row_squares(gs.sum(1))
         return total
 
     @staticmethod
     def _of_weight(xs: Tensor, gs: Tensor) -> Tensor:
         steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
         if steps == 1:
-            return xs.square().sum((1, 2)) * gs.square().sum((1, 2))
+            return row_squares(xs) * row_squares(gs)
         if steps * (inside + outside) < inside * outside:
             # Rounding can make a sum of products of Gram entries negative where the norm is zero.
             gram = torch.bmm(xs, xs.transpose(1, 2)) * torch.bmm(gs, gs.transpose(1, 2))
             return gram.sum((1, 2)).clamp_min(0)
-        return torch.bmm(gs.transpose(1, 2), xs).square().sum((1, 2))
+        return row_squares(torch.bmm(gs.transpose(1, 2), xs))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
         xs, gs = middle(x), middle(g) * factors.to(g.dtype)[:, None, None]
