@@ -162,6 +162,37 @@ class Checkpointed(nn.Module):
         return found
 
 
+class TimeFirstLstm(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.head = nn.LSTM(8, 6), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.head(self.layer(x.transpose(0, 1))[0].mean(0))
+        return found
+
+
+class LastState(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.head = nn.LSTM(8, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.head(self.layer(x)[1][1][0])
+        return found
+
+
+class GivenState(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.head = nn.LSTM(8, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = (x.mean(1)[None, :, :6].contiguous(), x[:, 0, :6][None].contiguous())
+        found: Tensor = self.head(self.layer(x, state)[0].mean(1))
+        return found
+
+
 def frozen() -> nn.Module:
     module = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     module[0].requires_grad_(False)
@@ -229,6 +260,10 @@ CASES: dict[str, Case] = {
         _between(lambda: nn.LSTM(8, 6, num_layers=2, bidirectional=True, batch_first=True), 60),
         numbers(5, 8),
     ),
+    "lstm without bias": (_between(lambda: nn.LSTM(8, 6, bias=False, batch_first=True), 30), numbers(5, 8)),
+    "lstm with time first": (TimeFirstLstm, numbers(5, 8)),
+    "lstm that gives its last state": (LastState, numbers(5, 8)),
+    "lstm that is given a state": (GivenState, numbers(5, 8)),
     "gru": (_between(lambda: nn.GRU(8, 8, batch_first=True), 40), numbers(5, 8)),
     "rnn": (_between(lambda: nn.RNN(8, 8, batch_first=True), 40), numbers(5, 8)),
     "attention": (_between(SelfAttention, 40), numbers(5, 8)),

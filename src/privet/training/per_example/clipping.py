@@ -89,7 +89,17 @@ def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0, memory: int
         if kept:
             squares.append(squared_norms({str(i): grad for i, grad in enumerate(kept.values())}))
         norms = torch.stack(squares).sum(0).sqrt() * scale if squares else torch.zeros(0)
+        if ruled and not bool(norms.isfinite().all()):
+            # Shorter ways to a norm may overflow where the gradient itself does not.
+            return _clipped_plainly(calls, clip_norm, scale)
         return ClippedSum(_sums(ruled, kept, clip_factors(norms, clip_norm=clip_norm) * scale), norms)
+
+
+def _clipped_plainly(calls: list[_Ruled | _Differentiated], clip_norm: float, scale: float) -> ClippedSum:
+    """By the definition, with every example's gradient in memory at once."""
+    grads = _added([call.each() for call in calls])
+    norms = squared_norms({str(i): grad for i, grad in enumerate(grads.values())}).sqrt() * scale
+    return ClippedSum(_sums([], grads, clip_factors(norms, clip_norm=clip_norm) * scale), norms)
 
 
 def _quick(calls: list[_Ruled | _Differentiated], memory: int) -> list[_Ruled]:
@@ -131,11 +141,14 @@ def _read(tape: Tape) -> list[_Ruled | _Differentiated]:
         owner = call.owner
         if not grads:
             continue
-        if owner.rule is None:
+        further = (call.grads or ())[1:]
+        if owner.rule is None or any(grad is not None for grad in further):
+            # A rule reads the first output alone; the last states of a recurrent layer are another.
             found.append(_Differentiated(call, owner.parameters()))
             continue
         axes = owner.axes_of(call.number)
         x, g = call.tensors()[0].movedim(axes.inputs[0] or 0, 0), grads[0].movedim(axes.outputs[0] or 0, 0)
+        x, g = owner.rule.prepare(owner.module, x, g)
         found.append(_Ruled(owner.rule, owner.module, owner.parameters(), x, g))
     return found
 

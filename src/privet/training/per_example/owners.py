@@ -39,7 +39,7 @@ def find_owners(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     names = {part: name for name, part in module.named_modules()}
     whole: set[nn.Module] = set()
     with undisturbed(module):
-        for _ in range(len(names) + 1):
+        for _ in range(2 * len(names) + 1):
             owners = _owners(module, names, whole)
             moved = _probe(module, owners, args, kwargs)
             if not moved:
@@ -89,14 +89,14 @@ def _owners(module: nn.Module, names: dict[nn.Module, str], whole: set[nn.Module
 
 
 def _above(module: nn.Module, names: dict[nn.Module, str], owner: Owner) -> nn.Module:
-    """The module around an owner that has a rule becomes the owner; one without takes the next around it."""
-    if owner.module is module and owner.rule is None:
+    """Who answers instead: the same module without its rule, or, where it had none, the module around it."""
+    if owner.rule is not None:
+        return owner.module
+    if owner.module is module:
         raise UnsupportedModule(
             f"{type(module).__name__}: a parameter is used where no batch can be seen; examples must come first in "
             "every input and output"
         )
-    if owner.module is module:
-        return module
     return module.get_submodule(owner.name.rpartition(".")[0])
 
 

@@ -31,6 +31,14 @@ class Rule:
         """Shapes: ``x`` (B, ...), ``g`` (B, ...) to (B, *parameter) for each trainable parameter."""
         raise NotImplementedError
 
+    def handles(self, module: Any) -> bool:
+        """Whether the rule covers this module's options; if not, it is differentiated once more."""
+        return True
+
+    def prepare(self, module: Any, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """What the other methods get instead of input and output gradient; done once a step. Batches stay first."""
+        return x, g
+
     def direct(self, x: Tensor, g: Tensor) -> bool:
         """Whether forming every example's gradient is the quickest way to norms, if there is memory for it.
 
@@ -88,4 +96,5 @@ def _rules() -> dict[type[nn.Module], Rule]:
 
 def rule_for(module: nn.Module) -> Rule | None:
     """The rule of exactly this class; a subclass may compute something else, so it has none."""
-    return _rules().get(type(module))
+    rule = _rules().get(type(module))
+    return rule if rule is not None and rule.handles(module) else None
