@@ -93,7 +93,12 @@ def _sampled_gaussian(leaf: GaussianLeaf, orders: tuple[float, ...]) -> tuple[fl
     import dp_accounting
     from dp_accounting import rdp
 
-    # It logs every order that it leaves out; such an order is infinite here, which is sound and no news.
-    logging.getLogger("absl").setLevel(logging.ERROR)
     event = dp_accounting.PoissonSampledDpEvent(leaf.rate, dp_accounting.GaussianDpEvent(leaf.sigma))
-    return tuple(float(value) for value in rdp.RdpAccountant(orders).compose(event).rdp)
+    log = logging.getLogger("absl")
+    level = log.level
+    # It logs every order that it leaves out; such an order is infinite here, which is sound and no news.
+    log.setLevel(logging.ERROR)
+    try:
+        return tuple(float(value) for value in rdp.RdpAccountant(orders).compose(event).rdp)
+    finally:
+        log.setLevel(level)

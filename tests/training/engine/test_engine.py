@@ -72,7 +72,7 @@ def test_a_loop_of_the_users_own_learns_and_is_accounted() -> None:
     for _ in range(5):
         epoch(model, optimizer, loader)
     held = data(1000, seed=9).tensors
-    assert (model(held[0]).argmax(1) == held[1]).float().mean() > 0.85
+    assert (model.eval()(held[0]).argmax(1) == held[1]).float().mean() > 0.85
     assert engine.steps == 100
     event = Repeated(PoissonSampled(Fraction(1, 20), Gaussian(1)), 100)
     expected = price(event, relation=Relation.ZERO_OUT, delta=1e-5).point
@@ -99,7 +99,7 @@ def test_a_step_is_the_clipped_sum_over_the_expected_batch_size(reduction: str) 
 def test_noise_has_the_stated_deviation_in_every_tensor_and_no_memory() -> None:
     """Empty batches step on noise alone: its law by tensor, correlation between tensors and from step to step."""
     module = nn.Sequential(nn.Linear(60, 50), nn.Linear(50, 40))
-    _, model, optimizer, _ = private(
+    _, _, optimizer, _ = private(
         dataset=TensorDataset(torch.randn(50, 60), torch.zeros(50).long()),
         module=module,
         batch_size=5,
@@ -110,7 +110,6 @@ def test_noise_has_the_stated_deviation_in_every_tensor_and_no_memory() -> None:
     drawn: dict[str, list[np.ndarray]] = {}
     for _ in range(8):
         optimizer.zero_grad()
-        model(torch.zeros(0, 60))
         optimizer.step()
         for name, parameter in module.named_parameters():
             drawn.setdefault(name, []).append(parameter.grad.numpy().ravel() * 5 / (3.0 * 0.7))
@@ -287,3 +286,55 @@ def test_loaders_and_optimizers_that_do_not_fit_are_refused() -> None:
 def test_replace_one_is_refused() -> None:
     with pytest.raises(InvalidParameter, match="not priced"):
         PoissonPlan("p", PrivacyUnit("row"), Relation.REPLACE_ONE, 1.0, 1.0, Fraction(1, 2), 3, 4.0)  # type: ignore[arg-type]
+
+
+def test_a_batch_is_for_one_step_and_a_step_for_one_batch() -> None:
+    """Anything else is a sampler that is not the one accounted, or an example that counts twice."""
+    _, model, optimizer, loader = private()
+    with pytest.raises(PermitError, match="no new batch"):
+        model(torch.randn(5, 8))
+    batches = iter(loader)
+    x, y = next(batches)
+    F.cross_entropy(model(x), y).backward()
+    x, y = next(batches)
+    with pytest.raises(PermitError, match="several batches"):
+        model(x)
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    with pytest.raises(PermitError, match="no new batch"):
+        model(x)
+    next(batches)
+    with pytest.raises(PermitError, match="another number") as caught:
+        model(torch.randn(399, 8))
+    assert "399" not in str(caught.value)
+
+
+def test_a_pass_in_eval_mode_between_steps_is_no_part_of_the_plan() -> None:
+    _, model, optimizer, loader = private()
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        assert not model.eval()(torch.randn(399, 8)).requires_grad
+        model.train()
+        optimizer.step()
+
+
+def test_a_deep_copy_of_the_model_is_not_recorded() -> None:
+    _, model, optimizer, loader = private(sigma=1e-3)
+    x, y = next(iter(loader))
+    F.cross_entropy(model(x), y).backward()
+    copied = copy.deepcopy(model.wrapped)
+    copied(torch.randn(3, 8)).sum().backward()
+    optimizer.step()
+    assert all(parameter.grad is not None for parameter in copied.parameters())
+
+
+def test_parameters_that_join_late_are_refused() -> None:
+    module = network()
+    module[0].requires_grad_(False)
+    _, model, optimizer, loader = private(module=module)
+    epoch(model, optimizer, loader)
+    module[0].requires_grad_(True)
+    with pytest.raises(InvalidParameter, match="after make_private"):
+        epoch(model, optimizer, loader)

@@ -186,3 +186,23 @@ def test_the_check_leaves_random_state_buffers_and_dropout_alone() -> None:
     torch.testing.assert_close(torch.rand(3), expected)
     assert module[1].p == 0.5
     assert module.seen.tolist() == [1, 1]
+
+
+class Remembers(nn.Module):
+    """Writes the batch's mean into a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(8, 3)
+        self.register_buffer("seen", torch.zeros(8))
+
+    def forward(self, x):
+        if self.training:
+            self.seen = 0.9 * self.seen + 0.1 * x.detach().mean(0)
+        return self.head(x)
+
+
+def test_a_buffer_that_a_pass_writes_is_refused() -> None:
+    with pytest.raises(UnsupportedModule, match="'seen'"):
+        Watch(Remembers())(torch.randn(6, 8))
+    Watch(Remembers().eval())(torch.randn(6, 8))

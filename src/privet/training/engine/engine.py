@@ -107,7 +107,7 @@ class PrivacyEngine:
         batches = PoissonBatches(
             self._steps.sampler_key, count=units, rate=plan.sampling_rate, steps_per_epoch=per_epoch
         )
-        return private, stepping, private_loader(data_loader, batches)
+        return private, stepping, private_loader(data_loader, batches, watch=private.watch)
 
     def make_private_with_epsilon(
         self,

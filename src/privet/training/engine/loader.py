@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader, Sampler
 
 from privet.noise.sampling import poisson_batches
+from privet.training.per_example.watch import Watch, size_of
 
 
 class PoissonBatches(Sampler[list[int]]):  # type: ignore[misc]
@@ -39,9 +40,20 @@ class _Collate:
         return tree_map(lambda leaf: leaf[:0] if hasattr(leaf, "shape") else leaf, self._collate([self._dataset[0]]))
 
 
-def private_loader(loader: DataLoader[Any], sampler: PoissonBatches) -> DataLoader[Any]:
-    """The same loader with another sampler."""
-    return DataLoader(
+class PrivateLoader(DataLoader[Any]):  # type: ignore[misc]
+    """Tells the watched module of each batch that it hands out."""
+
+    watch: Watch
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in super().__iter__():
+            self.watch.begin(size_of(batch))
+            yield batch
+
+
+def private_loader(loader: DataLoader[Any], sampler: PoissonBatches, *, watch: Watch) -> PrivateLoader:
+    """The same loader with another sampler, whose batches are the only ones that ``watch`` records."""
+    made = PrivateLoader(
         loader.dataset,
         batch_sampler=sampler,
         collate_fn=_Collate(loader.collate_fn, loader.dataset),
@@ -52,3 +64,6 @@ def private_loader(loader: DataLoader[Any], sampler: PoissonBatches) -> DataLoad
         multiprocessing_context=loader.multiprocessing_context,
         persistent_workers=loader.persistent_workers,
     )
+    made.watch = watch
+    watch.guard()
+    return made

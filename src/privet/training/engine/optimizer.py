@@ -70,6 +70,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         loss = closure() if closure is not None else None
         if self._steps is None:
             raise InvalidParameter("the plan of this optimizer has not begun; take it from make_private")
+        self._refuse_late_ones()
         noise, watch = self._steps.next(), self._module.watch
         with torch.no_grad():
             scale = watch.batch_size if self._mean else 1.0
@@ -84,6 +85,15 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.original_optimizer.load_state_dict(state)
+
+    def _refuse_late_ones(self) -> None:
+        """A parameter that joined after the plan began would be trained on its plain gradient."""
+        known = set(self._parameters)
+        for group in self.original_optimizer.param_groups:
+            if any(parameter.requires_grad and parameter not in known for parameter in group["params"]):
+                raise InvalidParameter(
+                    "a parameter was unfrozen or added after make_private; unfreeze it before, and begin again"
+                )
 
     def _put(self, sums: dict[nn.Parameter, Tensor], noise: NoiseSource) -> None:
         """Write noisy means as the parameters' gradients; the noise of all of them is one draw."""

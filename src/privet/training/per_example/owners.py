@@ -39,12 +39,14 @@ def find_owners(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     names = {part: name for name, part in module.named_modules()}
     whole: set[nn.Module] = set()
     with undisturbed(module):
+        before = {name: buffer.clone() for name, buffer in module.named_buffers()}
         for _ in range(2 * len(names) + 1):
             owners = _owners(module, names, whole)
             moved = _probe(module, owners, args, kwargs)
             if not moved:
                 break
             whole |= {_above(module, names, owner) for owner in moved}
+        _refuse_written_buffers(module, before)
     for owner in owners:
         _refuse_dropout(owner)
     return owners
@@ -62,6 +64,16 @@ def _refuse_by_name(module: nn.Module) -> None:
         reason = rule.refusal(part) if rule is not None else None
         if reason is not None:
             raise UnsupportedModule(f"{place}: {reason}")
+
+
+def _refuse_written_buffers(module: nn.Module, before: dict[str, Tensor]) -> None:
+    """A buffer that a pass writes would carry the batch out with the weights, past clipping and noise."""
+    for name, buffer in module.named_buffers():
+        if name not in before or not torch.equal(torch.nan_to_num(buffer), torch.nan_to_num(before[name])):
+            raise UnsupportedModule(
+                f"buffer {name!r} is changed by a forward pass, so it would leave without noise; take it out, or keep "
+                "the module that writes it in eval mode"
+            )
 
 
 def _refuse_dropout(owner: Owner) -> None:

@@ -138,7 +138,8 @@ class Tape:
 
     def _hooks(self, owner: Owner) -> tuple[Any, Any]:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
-            recorded = torch.is_grad_enabled() and not self._paused
+            # A deep copy of the module brings these hooks along; what it does is none of this tape's business.
+            recorded = torch.is_grad_enabled() and not self._paused and module is owner.module
             hidden = list(owner.parameters().values()) if recorded else []
             for parameter in hidden:
                 parameter.requires_grad_(False)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
+from privet.core.errors import PermitError
 from privet.training.per_example.clipping import MEMORY, ClippedSum, clipped_sum, grads_of_examples
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
 from privet.training.per_example.tape import Owner, Tape
@@ -36,9 +37,26 @@ class Watch:
         self._memory = memory
         self.batch_size = 0
         self._tape: Tape | None = None
+        self._batches: _Batches | None = None
+
+    def guard(self) -> None:
+        """From now on record only whole batches that were begun, each for one step: what a plan accounts for."""
+        self._batches = _Batches()
+
+    def begin(self, size: int) -> None:
+        """A batch of so many examples comes next."""
+        if self._batches is not None:
+            self._batches.begin(size)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.batch_size = _size(args, kwargs)
+        self.batch_size = size_of((args, kwargs))
+        if self._batches is not None and torch.is_grad_enabled():
+            going_on = self._tape is not None and bool(self._tape.calls)
+            problem = self._batches.problem(self.batch_size, going_on=going_on)
+            if problem is not None and self.module.training:
+                raise PermitError(problem)
+            if problem is not None:
+                return self._unrecorded(args, kwargs)
         if self._tape is None and self.batch_size:
             owners = find_owners(self.module, args, kwargs)
             refuse_mixing(self.module, owners, args, kwargs)
@@ -46,8 +64,15 @@ class Watch:
             self._tape.attach()
         return self.module(*args, **kwargs)
 
+    def _unrecorded(self, args: Any, kwargs: Any) -> Any:
+        """A pass in eval mode that is no part of the plan: without gradients, so that none can be stepped on."""
+        with torch.no_grad():
+            return self.module(*args, **kwargs)
+
     def clipped_sum(self, *, clip_norm: float, scale: float = 1.0) -> ClippedSum:
         """See ``clipping.clipped_sum``; after an empty batch, zeros for no example."""
+        if self._batches is not None:
+            self._batches.step()
         if self._tape is None or not any(call.grads is not None for call in self._tape.calls):
             self._drop_plain_gradients()
             return ClippedSum({}, torch.zeros(0))
@@ -72,9 +97,42 @@ class Watch:
             parameter.grad = None
 
 
-def _size(args: Any, kwargs: Any) -> int:
-    """How many examples a batch has."""
-    leaves = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor) and leaf.dim()]
+class _Batches:
+    """One batch, one step. What it says tells no number of examples, because that is private."""
+
+    def __init__(self) -> None:
+        self._number, self._size, self._recorded, self._stepped = 0, 0, 0, 0
+
+    def begin(self, size: int) -> None:
+        self._number, self._size = self._number + 1, size
+
+    def problem(self, size: int, *, going_on: bool) -> str | None:
+        """Why a pass over so many examples may not be recorded; None if it may, and then it counts as recorded."""
+        if self._number == self._stepped:
+            return (
+                "no new batch of the private loader: a step is paid for one batch of it, and each batch for one step; "
+                "evaluate with model.eval() or torch.no_grad()"
+            )
+        if size != self._size:
+            return (
+                "the module was given another number of examples than the loader's batch has; pass the whole batch, "
+                "examples first; evaluate with model.eval() or torch.no_grad()"
+            )
+        if going_on and self._recorded != self._number:
+            return (
+                "gradients of an earlier batch are waiting: adding up several batches before a step is not what the "
+                "plan accounts for; call optimizer.step() or optimizer.zero_grad() for each"
+            )
+        self._recorded = self._number
+        return None
+
+    def step(self) -> None:
+        self._stepped = self._number
+
+
+def size_of(batch: Any) -> int:
+    """How many examples a batch has: the first axis of its first tensor."""
+    leaves = [leaf for leaf in tree_flatten(batch)[0] if isinstance(leaf, Tensor) and leaf.dim()]
     return len(leaves[0]) if leaves else 0
 
 
