@@ -175,7 +175,7 @@ def test_ctrl_c_leaves_a_consistent_ledger_and_a_study_that_goes_on(tmp_path: Pa
     from privet.ledger import Ledger
 
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'book.db'}", create=False)
-    claims = ledger.account("people").history()
+    claims = [claim for claim in ledger.account("people").history() if "open the data" not in claim.name]
     assert ledger.verify().ok
     assert [str(claim.state) for claim in claims].count("committed") == 6
     assert {str(claim.state) for claim in claims} <= {"committed", "forfeited"}

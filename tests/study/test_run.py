@@ -17,7 +17,7 @@ from privet.study.price import bill
 from privet.study.report.codec import decode_report, encode_report
 from privet.study.report.model import StudyReport, Withheld
 from privet.study.run import report_again, run_study
-from privet.study.steps import CENTRAL, FEDERATED, plan_study
+from privet.study.steps import CENTRAL, FEDERATED, OPENING, plan_study
 
 from .small import POLICY, STUDY, people, without, write_small
 
@@ -27,11 +27,13 @@ pandas = pytest.importorskip("pandas")
 STEPS = ("_protect", "_train_central", "_train_federated", "_evaluate", "_audit", "_laboratory")
 
 
-def claims_of(folder: Path):
+def claims_of(folder: Path, *, opening: bool = False):
+    """Claims of the book, by default without those of opening the data, which cost nothing."""
     ledger = Ledger.open(f"sqlite:///{folder / 'book.db'}", create=False)
     try:
         assert ledger.verify().ok
-        return ledger.account("people").history()
+        claims = ledger.account("people").history()
+        return [claim for claim in claims if opening or not claim.name.endswith(OPENING)]
     finally:
         ledger.close()
 
@@ -54,7 +56,7 @@ def test_a_study_from_table_to_report(tmp_path: Path) -> None:
     assert [step.status for step in report.steps] == ["done"] * 6
     assert all(claim.state is State.COMMITTED for claim in claims_of(tmp_path))
     assert len(claims_of(tmp_path)) == 6
-    assert len(report.budget.claims) == 6
+    assert len(report.budget.claims) == 6 + 1
     safe = pandas.read_csv(tmp_path / "safe.csv")
     assert safe.columns.tolist() == ["email", "age", "sex", "visits"]
     assert not safe["email"].str.contains("@").any()
@@ -346,7 +348,7 @@ class TestRefusals:
         text = without("federated", without("protect", STUDY.replace('"small"', '"cheap"')))
         cheap.write_text(text.replace("epsilon = 1.0", "epsilon = 0.3").replace("0.5", "0.1"), encoding="utf-8")
         report: StudyReport = run_study(plan_study(cheap)).report
-        assert [claim.this_study for claim in report.budget.claims] == [False] * 6 + [True] * 4
+        assert [claim.this_study for claim in report.budget.claims] == [False] * 7 + [True] * 5
 
 
 def test_a_file_that_cannot_be_read_costs_nothing(tmp_path: Path) -> None:
@@ -357,6 +359,8 @@ def test_a_file_that_cannot_be_read_costs_nothing(tmp_path: Path) -> None:
         run_study(plan_study(file))
     assert "secret" not in str(caught.value)
     assert claims_of(tmp_path) == []
+    (opened,) = claims_of(tmp_path, opening=True)
+    assert opened.state is State.FORFEITED
     assert spent_of(tmp_path).epsilon == 0
 
 

@@ -118,7 +118,7 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """A column as floats, NaN for what is no number.
 
     Errors: SpecError if there is no number at all: then the study names a column of another kind. That is told to
-    whoever runs the study, as it is told whether the file can be read; see ``run._require_readable``.
+    whoever runs the study, as it is told whether the file can be read; decision 011.
     """
     import pandas
 

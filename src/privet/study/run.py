@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from privet.core.durable import write_whole
-from privet.core.errors import BudgetRefused, PrivetError, SpecError, UnknownAccount
+from privet.core.errors import BudgetRefused, ReleaseFailed, SpecError, UnknownAccount
 from privet.core.plugins import attribute
 from privet.core.receipts import Receipt
 from privet.core.sealed import Private, Release
@@ -30,6 +30,7 @@ from privet.study.steps import (
     FEDERATED,
     LABORATORY,
     MAJORITY,
+    OPENING,
     PROTECT,
     PlannedStudy,
     Step,
@@ -68,9 +69,9 @@ def run_study(planned: PlannedStudy, *, progress: Progress | None = None) -> Out
         try:
             account = ledger.account(planned.spec.budget.account)
             _forfeit_leftovers(account, record)
-            load = work.loader(planned)
-            _require_readable(load, record, planned)
-            job = _Job(planned, account, account.seal_source(load), record)
+            job = _Job(planned, account, account.seal_source(work.loader(planned)), record)
+            if any(record.finished(step.name) is None for step in planned.steps):
+                job.open_table()
             for done, step in enumerate(planned.steps):
                 advance(step.title, done)
                 if record.finished(step.name) is None:
@@ -121,27 +122,6 @@ def _open_ledger(planned: PlannedStudy) -> Ledger:
     return ledger
 
 
-def _require_readable(load: Callable[[], work.StudyData], record: Record, planned: PlannedStudy) -> None:
-    """Read the table before anything is claimed, so that a broken file costs nothing.
-
-    Whether the file can be read at all is told to whoever runs the study, who holds it; no cell is.
-    """
-    if all(record.finished(step.name) is not None for step in planned.steps):
-        return
-    failed = None
-    try:
-        load()
-    except PrivetError:
-        raise
-    except Exception as error:
-        failed = type(error).__name__
-    if failed is not None:
-        raise SpecError(
-            f"[data] source: the rows of {planned.spec.data.source} do not fit the study ({failed}; its text "
-            "is withheld because it may hold data); nothing was paid"
-        )
-
-
 def _forfeit_leftovers(account: Account, record: Record) -> None:
     for claim in account.ledger.book.claims(study=record.study, state=State.RESERVED):
         account.ledger.book.forfeit(claim.id, reason="the run that reserved it was interrupted")
@@ -162,6 +142,15 @@ class _Job:
     account: Account
     data: Private[work.StudyData]
     record: Record
+
+    def open_table(self) -> None:
+        """Open the data once, for a claim of nothing. Errors: SpecError if they do not fit the study."""
+        spec = self.planned.spec
+        name = f"{spec.study.name}: {OPENING}"
+        try:
+            self._release(work.OpenTable(name, spec.data.privacy_unit(), spec.budget.relation))
+        except ReleaseFailed as failed:
+            raise SpecError(f"the data cannot be used, and opening them cost nothing: {failed}") from None
 
     def run(self, step: Step) -> StepRecord:
         begun = time.perf_counter()

@@ -32,6 +32,7 @@ PROTECT, CENTRAL, FEDERATED, EVALUATE, AUDIT, LABORATORY = (
     "laboratory",
 )
 MAJORITY = "most frequent answer"
+OPENING = "open the data"
 TITLES = {
     PROTECT: "find identifiers, de-identify, measure the risk",
     CENTRAL: "train centrally",

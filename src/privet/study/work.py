@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from privet.audit.bounds import clopper_pearson
 from privet.audit.membership import judge
-from privet.core.events import Event, NotPrivate
+from privet.core.events import Event, NoRelease, NotPrivate
 from privet.core.neighbours import PrivacyUnit, Relation
 from privet.core.plugins import attribute
 from privet.core.protocols import NoiseSource
@@ -69,6 +69,26 @@ def _load(planned: PlannedStudy) -> StudyData:
     units = unit_codes(table, spec) if spec.data.unit != "row" else None
     sites = site_of(table, spec, sites=len(planned.federated.shares)) if planned.federated is not None else None
     return StudyData(table, LabelledRows(features, target_of(table, spec), units), held_out(table, spec), sites)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """Opens the data through the gate and lets nothing of them out, so that a broken file is found before it costs.
+
+    That the file can be read is told to whoever runs the study and holds it (decision 011).
+    """
+
+    name: str
+    unit: PrivacyUnit
+    relation: Relation
+    draws: int = 0
+
+    @property
+    def event(self) -> Event:
+        return NoRelease()
+
+    def apply(self, value: StudyData, noise: NoiseSource) -> str:
+        return "opened"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from privet.study.report.model import (
     TprBound,
     Withheld,
 )
-from privet.study.steps import AUDIT, CENTRAL, EVALUATE, FEDERATED, LABORATORY, PROTECT, TITLES
+from privet.study.steps import AUDIT, CENTRAL, EVALUATE, FEDERATED, LABORATORY, OPENING, PROTECT, TITLES
 from privet.study.telling.finished import Finished
 
 _COVERS = {
@@ -71,6 +71,8 @@ def _claim(study: Finished, claim: Claim) -> ClaimView:
 
 def _covers(claim: Claim) -> str:
     title = claim.name.rpartition(": ")[2]
+    if title == OPENING:
+        return "nothing: the data were opened and checked, and none of them left"
     step = next((name for name, known in TITLES.items() if claim.name.endswith(known)), None)
     return _COVERS[step] if step is not None else title
 
