@@ -134,11 +134,19 @@ def test_deid_commands(privet, tmp_path: Path) -> None:
     people, safe = tmp_path / "people.csv", tmp_path / "safe.csv"
     scanned = {item["column"]: item["kind"] for item in json.loads(privet("deid", "scan", people, "--json").out)}
     assert scanned["email"] == "email"
-    applied = privet(
-        "deid", "apply", people, "--policy", tmp_path / "policy.toml", "--out", safe, "--key", tmp_path / "key"
-    )
+    url = f"sqlite:///{tmp_path / 'book.db'}"
+    given = (people, "--policy", tmp_path / "policy.toml", "--out", safe, "--key", tmp_path / "key", "--ledger", url)
+    terms = ("--ledger", url, "--epsilon", "1", "--delta", "1e-6")
+    privet("ledger", "create", "strict", *terms)
+    refused = privet("deid", "apply", *given, "--account", "strict")
+    assert refused.code in (3, 4)
+    assert not safe.exists()
+    privet("ledger", "create", "open", *terms, "--allow-no-guarantee")
+    applied = privet("deid", "apply", *given, "--account", "open")
     assert applied.code == 0, applied.err
     assert "no guarantee" in applied.out
+    (claim,) = json.loads(privet("ledger", "history", "open", "--ledger", url, "--json").out)
+    assert (claim["state"], claim["epsilon"]) == ("committed", None)
     assert "@" not in safe.read_text(encoding="utf-8")
     risk = json.loads(privet("deid", "risk", safe, "--quasi", "age", "--quasi", "sex", "--json").out)
     assert risk["rows"] == 600

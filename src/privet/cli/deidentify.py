@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from privet.cli.display import Json, emit_json, table
 from privet.core.durable import write_whole
 from privet.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from privet.core.sealed import Release
+    from privet.ledger import Ledger
 
 app = typer.Typer(help="De-identify tables and measure the risk that is left.", no_args_is_help=True)
 
@@ -66,16 +70,36 @@ def apply(
     source: Source,
     policy: Annotated[Path, typer.Option(help="The policy, a TOML file.")],
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    account: Annotated[str, typer.Option(help="Account that lets the table leave; it must allow no guarantee.")],
+    ledger: Annotated[str, typer.Option("--ledger", envvar="PRIVET_LEDGER")] = "sqlite:///privet.db",
     key: Annotated[Path, typer.Option(help="Pseudonym key; made with mode 600 if there is none.")] = Path(
         "pseudonym.key"
     ),
 ) -> None:
-    """De-identify a table by a policy, into a new CSV file."""
-    from privet.deidentify.keys import load_or_create_key
+    """De-identify a table by a policy, into a new CSV file. It leaves through the gate, marked as without guarantee."""
     from privet.deidentify.policy import load_policy
-    from privet.deidentify.transform import deidentify
+    from privet.ledger import Ledger
+    from privet.study.tables import column_names
 
+    column_names(source)
     loaded = load_policy(policy)
-    frame = deidentify(_read(source), policy=loaded, key=load_or_create_key(key))
-    write_whole(out, frame.to_csv(index=False))
-    typer.echo(f"wrote {out}: {len(frame.columns)} columns. It has no guarantee: measure it with 'privet deid risk'")
+    with Ledger.open(ledger, create=False) as opened:
+        released = _released(opened, account, source=source, policy=loaded, key=key)
+    write_whole(out, released.value["table"])
+    typer.echo(f"wrote {out}, claim {released.receipt.claim}. It has no guarantee: measure it with 'privet deid risk'")
+
+
+def _released(opened: Ledger, account: str, *, source: Path, policy: Any, key: Path) -> Release[dict[str, Any]]:
+    from privet.deidentify.keys import load_or_create_key
+    from privet.deidentify.transform import deidentify
+    from privet.study.tables import read_table
+    from privet.study.work import WithoutGuarantee
+
+    payer, made = opened.account(account), load_or_create_key(key)
+
+    def treated(frame: Any) -> dict[str, Any]:
+        return {"table": deidentify(frame, policy=policy, key=made).to_csv(index=False)}
+
+    unit, relation = payer.spec.unit, payer.spec.relation
+    work = WithoutGuarantee(f"de-identified table of {source.name}", unit, relation, "de-identified table", treated)
+    return payer.release(work, payer.seal_source(lambda: read_table(source)))

@@ -99,14 +99,14 @@ class WithoutGuarantee:
     unit: PrivacyUnit
     relation: Relation
     what: str
-    work: Callable[[StudyData], dict[str, Any]]
+    work: Callable[[Any], dict[str, Any]]
     draws: int = 0
 
     @property
     def event(self) -> Event:
         return NotPrivate(self.what)
 
-    def apply(self, value: StudyData, noise: NoiseSource) -> dict[str, Any]:
+    def apply(self, value: Any, noise: NoiseSource) -> dict[str, Any]:
         return self.work(value)
 
 

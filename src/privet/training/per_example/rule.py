@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
@@ -15,7 +16,7 @@ FAMILY = "privet.training.per_example.rules"
 Grads: TypeAlias = dict[str, Tensor]
 
 
-class Rule:
+class Rule(ABC):
     """One family of layers. Batches come first in ``x`` and ``g``; results are named as the module's parameters.
 
     ``per_example`` is the plain definition; the other two may be done without forming it.
@@ -27,9 +28,9 @@ class Rule:
         """Why this module cannot be private and what to use instead, or None."""
         return None
 
+    @abstractmethod
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         """Shapes: ``x`` (B, ...), ``g`` (B, ...) to (B, *parameter) for each trainable parameter."""
-        raise NotImplementedError
 
     def handles(self, module: Any) -> bool:
         """Whether the rule covers this module's options; if not, it is differentiated once more."""
