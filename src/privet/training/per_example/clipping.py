@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -18,6 +20,7 @@ MEMORY = 1 << 30
 
 Named: TypeAlias = dict[str, nn.Parameter]
 ByParameter: TypeAlias = dict[nn.Parameter, Tensor]
+Factors: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,14 @@ def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0, memory: int
     ``memory`` in bytes may be taken by gradients of single examples that are kept; it changes speed, not results.
     Reference: Abadi et al. 2016, Algorithm 1; Bu, Wang, Zha & Karypis 2023 (one backward pass).
     """
+    return factored_sum(tape, partial(clip_factors, clip_norm=clip_norm), scale=scale, memory=memory)
+
+
+def factored_sum(tape: Tape, factors_of: Factors, *, scale: float = 1.0, memory: int = MEMORY) -> ClippedSum:
+    """Sum of the recorded examples' gradients, each multiplied by what ``factors_of`` says of their norms.
+
+    Guarantee: that of the factors, which must be zero for a norm that is not finite. Shapes: (B,) to (B,).
+    """
     with tape.paused(), torch.no_grad():
         calls = _read(tape)
         ruled = _quick(calls, memory)
@@ -91,15 +102,15 @@ def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0, memory: int
         norms = torch.stack(squares).sum(0).sqrt() * scale if squares else torch.zeros(0)
         if ruled and not bool(norms.isfinite().all()):
             # Shorter ways to a norm may overflow where the gradient itself does not.
-            return _clipped_plainly(calls, clip_norm, scale)
-        return ClippedSum(_sums(ruled, kept, clip_factors(norms, clip_norm=clip_norm) * scale), norms)
+            return _summed_plainly(calls, factors_of, scale)
+        return ClippedSum(_sums(ruled, kept, factors_of(norms) * scale), norms)
 
 
-def _clipped_plainly(calls: list[_Ruled | _Differentiated], clip_norm: float, scale: float) -> ClippedSum:
+def _summed_plainly(calls: list[_Ruled | _Differentiated], factors_of: Factors, scale: float) -> ClippedSum:
     """By the definition, with every example's gradient in memory at once."""
     grads = _added([call.each() for call in calls])
     norms = squared_norms({str(i): grad for i, grad in enumerate(grads.values())}).sqrt() * scale
-    return ClippedSum(_sums([], grads, clip_factors(norms, clip_norm=clip_norm) * scale), norms)
+    return ClippedSum(_sums([], grads, factors_of(norms) * scale), norms)
 
 
 def _quick(calls: list[_Ruled | _Differentiated], memory: int) -> list[_Ruled]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,15 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
 from privet.core.errors import PermitError
-from privet.training.per_example.clipping import MEMORY, ClippedSum, clipped_sum, grads_of_examples
+from privet.training.per_example.clipping import (
+    MEMORY,
+    ByParameter,
+    ClippedSum,
+    Factors,
+    clip_factors,
+    factored_sum,
+    grads_of_examples,
+)
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
 from privet.training.per_example.tape import Owner, Tape
 
@@ -71,14 +80,34 @@ class Watch:
 
     def clipped_sum(self, *, clip_norm: float, scale: float = 1.0) -> ClippedSum:
         """See ``clipping.clipped_sum``; after an empty batch, zeros for no example."""
+        return self.factored_sum(partial(clip_factors, clip_norm=clip_norm), scale=scale)
+
+    def factored_sum(self, factors_of: Factors, *, scale: float = 1.0) -> ClippedSum:
+        """See ``clipping.factored_sum``."""
+        tape = self._recorded()
+        if tape is None:
+            return ClippedSum({}, torch.zeros(0))
+        found = factored_sum(tape, factors_of, scale=scale, memory=self._memory)
+        tape.clear()
+        return found
+
+    def gradients(self) -> ByParameter:
+        """Every recorded example's gradient, as it is; nothing after an empty batch. Shapes: (B, *parameter)."""
+        tape = self._recorded()
+        if tape is None:
+            return {}
+        found = grads_of_examples(tape)
+        tape.clear()
+        return found
+
+    def _recorded(self) -> Tape | None:
+        """What a step takes; None if it takes nothing."""
         if self._batches is not None:
             self._batches.step()
         if self._tape is None or not any(call.grads is not None for call in self._tape.calls):
             self._drop_plain_gradients()
-            return ClippedSum({}, torch.zeros(0))
-        found = clipped_sum(self._tape, clip_norm=clip_norm, scale=scale, memory=self._memory)
-        self._tape.clear()
-        return found
+            return None
+        return self._tape
 
     def forget(self) -> None:
         """Drop what was recorded, as ``zero_grad`` does with gradients."""
