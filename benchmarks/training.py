@@ -21,11 +21,13 @@ from torch import nn
 from measuring import interleaved_seconds, keep, show, timed
 from peers import Peer
 from privet.core.neighbours import PrivacyUnit, Relation
-from privet.core.units import ClipNorm, NoiseMultiplier
 from privet.noise.secure import SecureNoise
+from privet.training.clipping import FlatClipping
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
-from privet.training.poisson_plan import PoissonPlan
+from privet.training.noise_law import IndependentNoise
+from privet.training.sampling import PoissonSampling
+from privet.training.training_plan import TrainingPlan
 from training_models import models
 
 PEER = """
@@ -71,7 +73,9 @@ for mode in ("hooks", "ghost"):
 class EndlessNoise:
     """Stands for a claim: real noise, no ledger."""
 
-    def next(self) -> SecureNoise:
+    done = 1
+
+    def next(self, *, number: int | None) -> SecureNoise:
         return SecureNoise()
 
 
@@ -87,8 +91,9 @@ def plain(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Callable[[], None
 
 
 def private(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
-    plan = PoissonPlan("benchmark", PrivacyUnit("example"), Relation.ZERO_OUT, ClipNorm(1.0), NoiseMultiplier(1.0),
-                       Fraction(1, 100), 10**6, float(len(x)))  # fmt: skip
+    sampling = PoissonSampling(Fraction(1, 100), expected_batch_size=float(len(x)))
+    plan = TrainingPlan("benchmark", PrivacyUnit("example"), Relation.ZERO_OUT, sampling, FlatClipping(1.0),
+                        IndependentNoise(1.0), 10**6)  # fmt: skip
     module = PrivateModule(net)
     optimizer = PrivateOptimizer(
         torch.optim.SGD(net.parameters(), lr=1e-3), module=module, plan=plan, loss_reduction="mean"

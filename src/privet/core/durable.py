@@ -17,14 +17,19 @@ def write_whole(path: str | os.PathLike[str], text: str, *, mode: int = READABLE
 
     Errors: InvalidParameter if the folder does not exist or cannot be written.
     """
+    return write_bytes_whole(path, text.encode("utf-8"), mode=mode)
+
+
+def write_bytes_whole(path: str | os.PathLike[str], content: bytes, *, mode: int = READABLE) -> Path:
+    """As ``write_whole``, for any content."""
     target = Path(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise _refused(target, error) from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, mode)

@@ -20,51 +20,11 @@ from privet.accounting.price import price  # noqa: E402
 from privet.core.errors import BudgetRefused, InvalidParameter, PermitError  # noqa: E402
 from privet.core.events import Gaussian, PoissonSampled, Repeated  # noqa: E402
 from privet.core.neighbours import PrivacyUnit, Relation  # noqa: E402
-from privet.ledger import Ledger  # noqa: E402
 from privet.noise.sampling import poisson_batches  # noqa: E402
 from privet.training.engine import PrivacyEngine  # noqa: E402
-from privet.training.poisson_plan import PoissonPlan  # noqa: E402
 
 from ..per_example import reference  # noqa: E402
-
-
-def data(count: int = 400, seed: int = 1) -> TensorDataset:
-    torch.manual_seed(seed)
-    x = torch.randn(count, 8)
-    return TensorDataset(x, (x[:, 0] + 0.5 * x[:, 1] > 0).long())
-
-
-def network() -> nn.Module:
-    torch.manual_seed(2)
-    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(inplace=True), nn.Linear(16, 2))
-
-
-def private(
-    *, dataset=None, module=None, batch_size: int = 40, sigma: float = 1.0, clip: float = 1.0, lr=0.5, **settings
-):
-    dataset, module = dataset or data(), module or network()
-    engine = PrivacyEngine()
-    made = engine.make_private(
-        module=module,
-        optimizer=torch.optim.SGD(module.parameters(), lr=lr),
-        data_loader=DataLoader(dataset, batch_size=batch_size),
-        noise_multiplier=sigma,
-        max_grad_norm=clip,
-        **settings,
-    )
-    return engine, *made
-
-
-def epoch(model, optimizer, loader) -> None:
-    for x, y in loader:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-
-def people(**terms):
-    given = {"unit": PrivacyUnit("patient"), "relation": Relation.ZERO_OUT, "epsilon": 5, "delta": "1e-5", **terms}
-    return Ledger.in_memory().create_account("people", **given)
+from .loops import data, epoch, network, people, private  # noqa: E402
 
 
 def test_a_loop_of_the_users_own_learns_and_is_accounted() -> None:
@@ -213,7 +173,7 @@ def test_a_public_number_of_units_keeps_the_true_one_private() -> None:
     """Rate, epoch and divisor follow the public 500, not the 400 examples there are."""
     _, _, optimizer, loader = private(expected_units=500)
     assert optimizer.plan.relation is Relation.ADD_OR_REMOVE
-    assert optimizer.plan.sampling_rate == Fraction(40, 500)
+    assert optimizer.plan.sampling.rate == Fraction(40, 500)
     assert len(loader) == 13
 
 
@@ -248,7 +208,7 @@ class Endless(IterableDataset):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"poisson_sampling": False}, "Poisson"),
+        ({"poisson_sampling": False}, "leave it True"),
         ({"loss_reduction": "max"}, "mean"),
         ({"sigma": 0.0}, "noise_multiplier"),
         ({"clip": -1.0}, "clip_norm"),
@@ -285,7 +245,7 @@ def test_loaders_and_optimizers_that_do_not_fit_are_refused() -> None:
 
 def test_replace_one_is_refused() -> None:
     with pytest.raises(InvalidParameter, match="not priced"):
-        PoissonPlan("p", PrivacyUnit("row"), Relation.REPLACE_ONE, 1.0, 1.0, Fraction(1, 2), 3, 4.0)  # type: ignore[arg-type]
+        private(relation=Relation.REPLACE_ONE)
 
 
 def test_a_batch_is_for_one_step_and_a_step_for_one_batch() -> None:

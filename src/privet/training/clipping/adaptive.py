@@ -81,6 +81,9 @@ class AdaptiveClipper(FlatClipper):
         self._count += float((found.norms <= self.clip_norm).sum()) - COUNT_SENSITIVITY * len(found.norms)
         return found
 
+    def begin(self) -> None:
+        self._count = 0.0
+
     def after_step(self, noise: Tensor, *, expected_units: float) -> None:
         noisy = self._count + self._rule.count_noise * float(noise[0])
         share = min(1.0, max(0.0, noisy / expected_units + 0.5))

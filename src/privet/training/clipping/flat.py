@@ -56,6 +56,9 @@ class FlatClipper:
             return watch.factored_sum(self.factors, scale=scale)
         return sum_by_unit(watch.gradients(), units, self.factors, scale=scale)
 
+    def begin(self) -> None:
+        """A fixed norm remembers nothing."""
+
     def after_step(self, noise: Tensor, *, expected_units: float) -> None:
         """A fixed norm learns nothing."""
 

@@ -87,6 +87,9 @@ class PerLayerClipper:
         ratio = self.clip_norm / self._rule.clip_norm
         return {parameter: norm * ratio for parameter, norm in zip(parameters, given, strict=True)}
 
+    def begin(self) -> None:
+        """Fixed norms remember nothing."""
+
     def after_step(self, noise: Tensor, *, expected_units: float) -> None:
         """Fixed norms learn nothing."""
 

@@ -23,6 +23,10 @@ class Clipper(Protocol):
         """
         ...
 
+    def begin(self) -> None:
+        """A new batch comes: forget what pieces of an unfinished one told."""
+        ...
+
     def after_step(self, noise: Tensor, *, expected_units: float) -> None:
         """Learn from a step: ``noise`` are the standard normal draws of the ``further_answers``."""
         ...

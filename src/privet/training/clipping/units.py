@@ -34,7 +34,8 @@ def sum_by_unit(
     norms = unit_norms(grouped)
     factors = factors_of(norms)
     sums = {
-        parameter: weighted_sum(finite(grad, factors > 0), factors.to(grad.device)) for parameter, grad in grouped.items()
+        parameter: weighted_sum(finite(grad, factors > 0), factors.to(grad.device))
+        for parameter, grad in grouped.items()
     }
     return ClippedSum(sums, norms)
 

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from privet.accounting import calibrate_noise
 from privet.accounting.price import price
 from privet.core.errors import InvalidParameter
 from privet.core.guarantees import ApproxDP
-from privet.core.neighbours import PrivacyUnit, Relation
-from privet.core.sealed import Private, Release
-from privet.core.units import ClipNorm, NoiseMultiplier
-from privet.ledger import Account, Ledger
-from privet.training.engine.loader import PoissonBatches, private_loader
+from privet.core.neighbours import Relation
+from privet.core.sealed import Release
+from privet.ledger import Account, Composition
+from privet.training.clipping import Clipping
+from privet.training.engine import checkpoint
+from privet.training.engine.criterion import PrivateCriterion
+from privet.training.engine.loader import PlannedBatches, private_loader
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
+from privet.training.engine.paying import opening, own_account
+from privet.training.engine.settings import Settings, members
 from privet.training.engine.steps import Steps
-from privet.training.poisson_plan import PoissonPlan, sampled_steps
-
-EXAMPLE = PrivacyUnit("example")
-# An account of this process alone, for a loop that states no end: it counts, and guards nothing.
-_OPEN_ENDED: dict[str, Any] = {"epsilon": 10**9, "delta": Fraction(1, 10**5)}
-
-Made = tuple[PrivateModule, PrivateOptimizer, DataLoader[Any]]
+from privet.training.execution import Execution
+from privet.training.noise_law import IndependentNoise, NoiseLaw
+from privet.training.sampling import Sampling
+from privet.training.schedules import Schedule
+from privet.training.training_plan import TrainingPlan
 
 
 class PrivacyEngine:
     """Makes module, optimizer and loader private; the training loop stays the user's own.
 
-    Guarantee: that of ``PoissonPlan`` for one example of the loader's data set. Without ``expected_units`` the size of
-    the data set is public and one example may be replaced by an empty one (zero-out); with it examples come and go
-    (add-or-remove) and the true size stays private. The holder of the data is trusted.
-    With ``account`` the whole plan is one claim, reserved before the first batch; ``epochs`` must then be given.
+    Guarantee: that of ``TrainingPlan`` for one example of the loader's data set, or for all examples of one user.
+    Without ``expected_units`` the size of the data set is public and one unit may be replaced by an empty one
+    (zero-out); with it units come and go (add-or-remove) and the true size stays private. The holder of the data is
+    trusted. With ``account`` the whole plan is one claim, reserved before the first batch; ``epochs`` must then be
+    given. ``accountant`` and ``secure_mode`` are taken for the sake of older loops: prices are always the tightest that
+    are known, and noise always cryptographic.
 
     >>> from torch.utils.data import TensorDataset
     >>> data = TensorDataset(torch.arange(192.0).sin().view(64, 3), torch.arange(64) % 2)
@@ -55,9 +59,11 @@ class PrivacyEngine:
     (4, True)
     """
 
-    def __init__(self) -> None:
-        self._plan: PoissonPlan | None = None
+    def __init__(self, *, accountant: str | None = None, secure_mode: bool = True) -> None:
         self._steps: Steps | None = None
+        self._optimizer: PrivateOptimizer | None = None
+        self._batches: PlannedBatches | None = None
+        self._account: Account | None = None
 
     def make_private(
         self,
@@ -65,49 +71,73 @@ class PrivacyEngine:
         module: nn.Module,
         optimizer: torch.optim.Optimizer,
         data_loader: DataLoader[Any],
-        noise_multiplier: float,
-        max_grad_norm: float,
+        noise_multiplier: float | Schedule | NoiseLaw,
+        max_grad_norm: float | Sequence[float],
+        criterion: nn.Module | None = None,
         epochs: int | None = None,
         expected_units: int | None = None,
+        relation: Relation | None = None,
+        users: Sequence[Any] | None = None,
         account: Account | None = None,
         delta: float | None = None,
         loss_reduction: str = "mean",
         poisson_sampling: bool = True,
-    ) -> Made:
-        """Give back module, optimizer and loader in their private forms.
+        sampling: Sampling | None = None,
+        clipping: str | Clipping = "flat",
+        noise_generator: None = None,
+        execution: Execution | None = None,
+        resume: str | Path | None = None,
+        grad_sample_mode: str | None = None,
+        batch_first: bool = True,
+    ) -> Any:
+        """Give back module, optimizer and loader in their private forms; the criterion before the loader, if given.
 
-        ``max_grad_norm`` is the clip norm of one example's gradient; the noise's standard deviation is
-        ``noise_multiplier`` times it. The loader's batch size is the expected one. The loss must be a plain mean or sum
-        of single examples' losses (``loss_reduction``): one that is divided by a weight or a count of tokens of the
-        whole batch lets one example change the gradients of all.
+        ``max_grad_norm`` is the clip norm of one unit's gradient; the noise's standard deviation is
+        ``noise_multiplier`` times it. The loader's batch size is the expected one, in users where ``users`` names the
+        user of every example: all examples of a user count as one. The loss must be a plain mean or sum of single
+        examples' losses (``loss_reduction``): one that is divided by a weight or a count of tokens of the whole batch
+        lets one example change the gradients of all; ``criterion`` is made into one that cannot. ``resume`` goes on
+        from a checkpoint under the same claim. ``grad_sample_mode`` is taken for the sake of older loops: there is one
+        way, and it is exact.
         Errors: InvalidParameter; BudgetRefused if ``account`` cannot pay for the plan.
         """
-        if not poisson_sampling:
-            raise InvalidParameter(
-                "poisson_sampling=False is not offered: shuffled batches cost more than Poisson ones, and would be "
-                "priced as what they are not; leave it True"
-            )
-        if self._plan is not None:
+        if self._steps is not None:
             raise InvalidParameter("this engine has made a loop private already; make another engine")
-        plan, per_epoch = _plan(
-            data_loader,
-            noise_multiplier=noise_multiplier,
-            clip_norm=max_grad_norm,
+        _refuse(noise_generator, batch_first=batch_first)
+        belonging, knobs = members(data_loader, users), execution or Execution()
+        plan = Settings(
+            noise=noise_multiplier,
+            max_grad_norm=max_grad_norm,
+            clipping=clipping,
+            sampling=sampling or _shuffled_if(not poisson_sampling, data_loader, expected_units),
             epochs=epochs,
             expected_units=expected_units,
+            relation=relation,
+            users=belonging,
             account=account,
-        )
-        private = module if isinstance(module, PrivateModule) else PrivateModule(module)
+        ).plan(data_loader)
+        private = module if isinstance(module, PrivateModule) else PrivateModule(module, memory=knobs.memory)
         # Whatever can be wrong is found before anything is claimed.
         stepping = PrivateOptimizer(optimizer, module=private, plan=plan, loss_reduction=loss_reduction)
-        self._steps = _steps(plan, data_loader, account, delta=delta, renew=account is None and epochs is None)
-        self._plan = plan
-        stepping.begin(self._steps)
-        units = len(data_loader.dataset)
-        batches = PoissonBatches(
-            self._steps.sampler_key, count=units, rate=plan.sampling_rate, steps_per_epoch=per_epoch
+        saved = None if resume is None else checkpoint.read(resume)
+        own = account is None or account is self._account
+        claim = saved["claim"] if saved is not None and not own else None
+        open_run = opening(plan, data_loader, account, delta=delta, claim=claim)
+        steps = Steps(open_run, plan, own=own, endless=own and epochs is None)
+        batches = PlannedBatches(
+            lambda: plan.sampling.batches(steps.key(), count=len(belonging or data_loader.dataset)),
+            steps_per_epoch=plan.sampling.steps_per_epoch,
+            members=belonging,
         )
-        return private, stepping, private_loader(data_loader, batches, watch=private.watch)
+        batches.most = knobs.physical_batch_size
+        stepping.begin(steps)
+        self._steps, self._optimizer, self._batches = steps, stepping, batches
+        if saved is not None:
+            self._restore(saved, module=private, optimizer=stepping)
+        loader = private_loader(data_loader, batches, watch=private.watch)
+        if criterion is None:
+            return private, stepping, loader
+        return private, stepping, PrivateCriterion(criterion, reduction=loss_reduction), loader
 
     def make_private_with_epsilon(
         self,
@@ -118,23 +148,47 @@ class PrivacyEngine:
         target_epsilon: float,
         target_delta: float,
         epochs: int,
-        max_grad_norm: float,
+        max_grad_norm: float | Sequence[float],
+        noise: Any = IndependentNoise,
         **settings: Any,
-    ) -> Made:
-        """As ``make_private``, with the least noise that keeps the target over so many epochs."""
-        rate, per_epoch = _rate(data_loader, settings.get("expected_units"))
-        relation = _relation(settings.get("account"), settings.get("expected_units"))
-        noise = calibrate_noise(
-            lambda sigma: sampled_steps(sigma, sampling_rate=rate, steps=epochs * per_epoch),
-            relation=relation,
+    ) -> Any:
+        """As ``make_private``, with the least noise that keeps the target over so many epochs.
+
+        ``noise`` makes the noise of a multiplier: fresh in every step unless told otherwise.
+        """
+
+        def plan_with(multiplier: float) -> TrainingPlan:
+            return Settings(
+                noise=noise(multiplier),
+                max_grad_norm=max_grad_norm,
+                clipping="flat",
+                sampling=settings.get("sampling")
+                or _shuffled_if(
+                    not settings.get("poisson_sampling", True), data_loader, settings.get("expected_units")
+                ),
+                epochs=epochs,
+                expected_units=settings.get("expected_units"),
+                relation=settings.get("relation"),
+                users=members(data_loader, settings.get("users")),
+                account=settings.get("account"),
+            ).plan(data_loader)
+
+        like = plan_with(1.0)
+        found = calibrate_noise(
+            lambda sigma: noise(sigma).event(like.sampling, steps=like.steps),
+            relation=like.relation,
             epsilon=target_epsilon,
             delta=target_delta,
         )
+        if settings.get("account") is None:
+            # An account of exactly this size, so that nothing beyond the target can run.
+            size = {"epsilon": target_epsilon, "delta": target_delta, "composition": Composition.BASIC}
+            settings["account"] = self._account = own_account(like, **size)
         return self.make_private(
             module=module,
             optimizer=optimizer,
             data_loader=data_loader,
-            noise_multiplier=float(noise),
+            noise_multiplier=noise(float(found)),
             max_grad_norm=max_grad_norm,
             epochs=epochs,
             **{"delta": target_delta, **settings},
@@ -145,83 +199,113 @@ class PrivacyEngine:
         """Steps that have run."""
         return 0 if self._steps is None else self._steps.done
 
+    @property
+    def accountant(self) -> PrivacyEngine:
+        """The engine itself: it answers ``get_epsilon``."""
+        return self
+
     def get_epsilon(self, delta: float) -> float:
         """What the steps so far cost at ``delta``, by the tightest accountant. Errors: InvalidParameter before any."""
-        plan = self._made()
-        point = price(plan.event_after(self.steps), relation=plan.relation, delta=delta).point
+        steps = self._made()
+        point = price(steps.event, relation=steps.plan.relation, delta=delta).point
         return float(point.epsilon) if isinstance(point, ApproxDP) else math.inf
 
     def release(self, module: nn.Module) -> Release[dict[str, Any]]:
         """Commit the steps that ran and let the weights out with their receipt; no step can follow."""
-        self._made()
-        if self._steps is None:
-            raise InvalidParameter("nothing has been paid for; call make_private first")
         plain = module.wrapped if isinstance(module, PrivateModule) else module
         weights = {name: tensor.detach().cpu().numpy() for name, tensor in plain.state_dict().items()}
-        return self._steps.run.release(weights)
+        return self._made().run.release(weights)
 
-    def _made(self) -> PoissonPlan:
-        if self._plan is None:
+    def save_checkpoint(
+        self,
+        *,
+        path: str | Path,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer | None = None,
+        noise_scheduler: Any = None,
+        grad_clip_scheduler: Any = None,
+        checkpoint_dict: dict[str, Any] | None = None,
+    ) -> None:
+        """Write module, optimizer, claim and what the plan needs to go on; the file is there whole or not at all.
+
+        ``checkpoint_dict`` may hold tensors and plain values of the user's own.
+
+        It is as private as the data: noise that is still to cancel and the sampler's key are in it.
+        Errors: InvalidParameter if the place cannot be written.
+        """
+        schedulers = {"noise_scheduler": noise_scheduler, "grad_clip_scheduler": grad_clip_scheduler}
+        states = {f"{name}_state_dict": one.state_dict() for name, one in schedulers.items() if one is not None}
+        checkpoint.write(
+            path,
+            module=module,
+            optimizer=optimizer,
+            steps=self._made(),
+            stepping=self._stepping(),
+            further={**(checkpoint_dict or {}), **states},
+        )
+
+    def load_checkpoint(
+        self,
+        *,
+        path: str | Path,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer | None = None,
+        noise_scheduler: Any = None,
+        grad_clip_scheduler: Any = None,
+    ) -> dict[str, Any]:
+        """Go on from a checkpoint, after a ``make_private`` with the same settings.
+
+        With an account, give ``resume=`` to ``make_private`` instead, so that no second claim is reserved.
+        Errors: InvalidParameter if the file belongs to another plan or to a claim of an account.
+        """
+        saved = checkpoint.read(path)
+        steps = self._made()
+        if not steps.own and saved["claim"] != steps.run.claim:
+            raise InvalidParameter(
+                f"the checkpoint belongs to claim {saved['claim']}, which an account has paid for; give resume=path to "
+                "make_private, so that no second claim is reserved"
+            )
+        self._restore(saved, module=module, optimizer=optimizer)
+        for name, one in (("noise_scheduler", noise_scheduler), ("grad_clip_scheduler", grad_clip_scheduler)):
+            if one is not None and f"{name}_state_dict" in saved:
+                one.load_state_dict(saved[f"{name}_state_dict"])
+        return saved
+
+    def _restore(self, saved: dict[str, Any], *, module: nn.Module, optimizer: Any) -> None:
+        if self._batches is None:
             raise InvalidParameter("nothing is private yet; call make_private first")
-        return self._plan
-
-
-def _rate(loader: DataLoader[Any], expected_units: int | None) -> tuple[Fraction, int]:
-    """Sampling rate and steps of an epoch: from public numbers alone."""
-    if isinstance(loader.dataset, IterableDataset):
-        raise InvalidParameter("an iterable dataset cannot be sampled; give one with __getitem__ and __len__")
-    if loader.batch_size is None:
-        raise InvalidParameter("the loader has no batch size; give it batch_size, the expected number of examples")
-    units = len(loader.dataset) if expected_units is None else expected_units
-    if units < 1:
-        raise InvalidParameter(f"the data set has {units} examples; training needs at least 1")
-    rate = min(Fraction(1), Fraction(loader.batch_size, units))
-    return rate, math.ceil(1 / rate)
-
-
-def _relation(account: Account | None, expected_units: int | None) -> Relation:
-    wanted = Relation.ZERO_OUT if expected_units is None else Relation.ADD_OR_REMOVE
-    if account is not None and account.spec.relation is not wanted:
-        hint = "give expected_units" if wanted is Relation.ZERO_OUT else "leave expected_units out"
-        raise InvalidParameter(
-            f"account {account.name!r} is under {account.spec.relation}; {hint}, or use another account"
+        checkpoint.restore(
+            saved,
+            module=module,
+            optimizer=optimizer,
+            steps=self._made(),
+            stepping=self._stepping(),
+            batches=self._batches,
         )
-    return wanted
+
+    def _stepping(self) -> PrivateOptimizer:
+        if self._optimizer is None:
+            raise InvalidParameter("nothing is private yet; call make_private first")
+        return self._optimizer
+
+    def _made(self) -> Steps:
+        if self._steps is None:
+            raise InvalidParameter("nothing is private yet; call make_private first")
+        return self._steps
 
 
-def _plan(
-    loader: DataLoader[Any],
-    *,
-    noise_multiplier: float,
-    clip_norm: float,
-    epochs: int | None,
-    expected_units: int | None,
-    account: Account | None,
-) -> tuple[PoissonPlan, int]:
-    rate, per_epoch = _rate(loader, expected_units)
-    if account is not None and epochs is None:
-        raise InvalidParameter("epochs is None; an account must know the whole plan before it begins: give epochs")
-    if account is not None and account.spec.unit.max_rows != 1:
+def _refuse(generator: object, *, batch_first: bool) -> None:
+    if not batch_first:
+        raise InvalidParameter("batch_first is False; give the module batches with examples in the first axis")
+    if generator is not None:
         raise InvalidParameter(
-            f"account {account.name!r} protects a {account.spec.unit.describe()}, but examples are clipped one by one"
+            "noise_generator was given; noise that can be made again can be taken away again, so it is always drawn "
+            "anew from the gate: leave noise_generator out"
         )
-    plan = PoissonPlan(
-        name="training",
-        unit=EXAMPLE if account is None else account.spec.unit,
-        relation=_relation(account, expected_units),
-        clip_norm=ClipNorm(clip_norm),
-        noise_multiplier=NoiseMultiplier(noise_multiplier),
-        sampling_rate=rate,
-        steps=per_epoch * (1 if epochs is None else epochs),
-        expected_batch_size=float(loader.batch_size or 1),
-    )
-    return plan, per_epoch
 
 
-def _steps(
-    plan: PoissonPlan, loader: DataLoader[Any], account: Account | None, *, delta: float | None, renew: bool
-) -> Steps:
-    if account is None:
-        account = Ledger.in_memory().create_account("loop", unit=plan.unit, relation=plan.relation, **_OPEN_ENDED)
-    paying, sealed = account, Private.wrap(loader.dataset, account=account.name)
-    return Steps(lambda: paying.open(replace(plan), sealed, delta=delta), renew=renew)
+def _shuffled_if(asked: bool, loader: DataLoader[Any], expected_units: int | None) -> Sampling | None:
+    """Shuffled batches where Poisson ones are not wanted; their price is their own."""
+    if not asked:
+        return None
+    raise InvalidParameter("poisson_sampling=False is not offered yet; leave it True")

@@ -1,31 +1,96 @@
-"""A data loader whose batches are Poisson samples: of any size, none included."""
+"""A data loader whose batches are those of the plan: of any size, none included, whole or in pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader, Sampler
 
-from privet.noise.sampling import poisson_batches
+from privet.core.errors import InvalidParameter
+from privet.training.per_example.piece import Piece
 from privet.training.per_example.watch import Watch, size_of
 
 
-class PoissonBatches(Sampler[list[int]]):  # type: ignore[misc]
-    """Index lists of one epoch after another; the stream of bits goes on from epoch to epoch."""
+class Members:
+    """Which examples belong to which unit."""
 
-    def __init__(self, key: bytes, *, count: int, rate: Fraction, steps_per_epoch: int) -> None:
-        self._batches = poisson_batches(key, count=count, rate=rate)
-        self._steps = steps_per_epoch
+    def __init__(self, names: Sequence[Any]) -> None:
+        _, numbers = np.unique(np.asarray(names), return_inverse=True)
+        order = np.argsort(numbers, kind="stable")
+        self._examples = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(order) else []
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def of(self, unit: int) -> NDArray[np.int64]:
+        return self._examples[unit]
+
+
+class PlannedBatches(Sampler[list[int]]):  # type: ignore[misc]
+    """Example numbers of one epoch after another; the stream of batches goes on from epoch to epoch.
+
+    ``most`` bounds the examples of a piece. ``handed`` are the pieces that were handed out and not yet fetched.
+    """
+
+    def __init__(
+        self, begin: Callable[[], Iterator[NDArray[np.int64]]], *, steps_per_epoch: int, members: Members | None
+    ) -> None:
+        self._begin, self._steps, self._members = begin, steps_per_epoch, members
+        self._batches: Iterator[NDArray[np.int64]] | None = None
+        self.number = 0
+        self.most: int | None = None
+        self.handed: deque[Piece] = deque()
 
     def __iter__(self) -> Iterator[list[int]]:
+        self.handed.clear()
+        if self._batches is None:
+            self._batches = self._begin()
+            for _ in range(self.number):
+                next(self._batches)
         for _ in range(self._steps):
-            yield next(self._batches).tolist()
+            units, number = next(self._batches), self.number
+            self.number += 1
+            pieces = list(self._pieces(units))
+            for at, (examples, groups) in enumerate(pieces):
+                self.handed.append(Piece(number, len(examples), at == len(pieces) - 1, groups))
+                yield examples.tolist()
 
     def __len__(self) -> int:
         return self._steps
+
+    def _pieces(self, units: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Tensor | None]]:
+        most = self.most or max(1, len(units))
+        if self._members is None:
+            for at in range(0, max(1, len(units)), most):
+                yield units[at : at + most], None
+            return
+        yield from self._groups(units)
+
+    def _groups(self, units: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """All examples of some units at a time; one unit is never divided."""
+        held: list[NDArray[np.int64]] = []
+        for unit in units:
+            own = self._of(int(unit))
+            if held and self.most is not None and sum(map(len, held)) + len(own) > self.most:
+                yield _joined(held)
+                held = []
+            held.append(own)
+        yield _joined(held)
+
+    def _of(self, unit: int) -> NDArray[np.int64]:
+        return self._members.of(unit) if self._members is not None else np.array([unit])
+
+
+def _joined(held: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], Tensor]:
+    numbers = torch.repeat_interleave(torch.tensor([len(own) for own in held], dtype=torch.int64))
+    return (np.concatenate(held) if held else np.zeros(0, np.int64)), numbers
 
 
 class _Collate:
@@ -47,11 +112,17 @@ class PrivateLoader(DataLoader[Any]):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[Any]:
         for batch in super().__iter__():
-            self.watch.begin(size_of(batch))
+            piece = self.batch_sampler.handed.popleft()
+            if size_of(batch) != piece.size:
+                raise InvalidParameter(
+                    "the loader's collation does not put examples in the first axis of a batch's first tensor; "
+                    "collate them so"
+                )
+            self.watch.begin(piece)
             yield batch
 
 
-def private_loader(loader: DataLoader[Any], sampler: PoissonBatches, *, watch: Watch) -> PrivateLoader:
+def private_loader(loader: DataLoader[Any], sampler: PlannedBatches, *, watch: Watch) -> PrivateLoader:
     """The same loader with another sampler, whose batches are the only ones that ``watch`` records."""
     made = PrivateLoader(
         loader.dataset,
@@ -62,6 +133,7 @@ def private_loader(loader: DataLoader[Any], sampler: PoissonBatches, *, watch: W
         timeout=loader.timeout,
         worker_init_fn=loader.worker_init_fn,
         multiprocessing_context=loader.multiprocessing_context,
+        prefetch_factor=loader.prefetch_factor,
         persistent_workers=loader.persistent_workers,
     )
     made.watch = watch

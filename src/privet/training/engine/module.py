@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from privet.training.per_example.clipping import MEMORY
 from privet.training.per_example.watch import Watch
 
 
@@ -15,10 +16,10 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
     ``wrapped`` is the plain module, whose ``state_dict`` has no prefix.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, memory: int = MEMORY) -> None:
         super().__init__()
         self.wrapped = module
-        self._watch = Watch(module)
+        self._watch = Watch(module, memory=memory)
 
     @property
     def watch(self) -> Watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,10 +11,14 @@ from torch import Tensor, nn
 
 from privet.core.errors import InvalidParameter
 from privet.core.protocols import NoiseSource
+from privet.core.units import ClipNorm, NoiseMultiplier
 from privet.noise.torch_noise import fill_gaussian_
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.steps import Steps
-from privet.training.poisson_plan import PoissonPlan
+from privet.training.noise_law import FreshNoise, IndependentNoise
+from privet.training.training_plan import TrainingPlan
+
+Hook = Callable[["PrivateOptimizer"], None]
 
 
 class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
@@ -29,7 +34,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         optimizer: torch.optim.Optimizer,
         *,
         module: PrivateModule,
-        plan: PoissonPlan,
+        plan: TrainingPlan,
         loss_reduction: str,
     ) -> None:
         # Not the base's own __init__: groups and state stay the wrapped optimizer's, so that schedulers move those.
@@ -39,7 +44,14 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self.plan = plan
         self._module, self._mean = module, loss_reduction == "mean"
         self._parameters = _trained(optimizer, module)
+        self._size = sum(parameter.numel() for parameter in self._parameters)
+        self.clipper = plan.clipping.start()
+        self.noise = plan.noise.start(self._size, device=self._parameters[0].device)
         self._steps: Steps | None = None
+        self._sums: dict[nn.Parameter, Tensor] = {}
+        self._number: int | None = None
+        self._hooks: list[Hook] = []
+        self._later: float | None = None
 
     def begin(self, steps: Steps) -> None:
         """Take the noise of these steps from now on."""
@@ -60,23 +72,58 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         found: dict[str, Any] = self.original_optimizer.defaults
         return found
 
+    @property
+    def expected_batch_size(self) -> float:
+        return self.plan.expected_batch_size
+
+    @property
+    def max_grad_norm(self) -> float:
+        """Clip norm of the coming step. A new one changes no price, because the noise follows it."""
+        return self.clipper.clip_norm if self._later is None else self._later
+
+    @max_grad_norm.setter
+    def max_grad_norm(self, clip_norm: float) -> None:
+        # Not in the middle of a batch: what was clipped and the noise on it must be of one norm.
+        self._later = float(ClipNorm(clip_norm))
+
+    @property
+    def noise_multiplier(self) -> float:
+        """Noise multiplier of the coming step; a new one is taken only where no account has paid for the old."""
+        return self.plan.noise.multiplier(0 if self._steps is None else self._steps.done)
+
+    @noise_multiplier.setter
+    def noise_multiplier(self, noise_multiplier: float) -> None:
+        if not isinstance(self.plan.noise, IndependentNoise):
+            raise InvalidParameter("correlated noise belongs to the whole plan; its multiplier cannot change")
+        plan = replace(self.plan, noise=IndependentNoise(float(NoiseMultiplier(noise_multiplier))))
+        self._begun().change(plan)
+        self.plan = plan
+
+    def attach_step_hook(self, hook: Hook) -> None:
+        """Call ``hook(self)`` after each step of the plan."""
+        self._hooks.append(hook)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget gradients and recorded passes."""
+        """Forget gradients and recorded passes; what earlier pieces of a batch gave is kept."""
         self._module.watch.forget()
         self.original_optimizer.zero_grad(set_to_none=set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Clip, add noise, divide by the expected batch size, and step; an empty batch is noise alone."""
+        """Clip, add noise, divide by the expected batch size, and step; an empty batch is noise alone.
+
+        After a piece of a batch that is not its last, clip only.
+        """
         loss = closure() if closure is not None else None
-        if self._steps is None:
-            raise InvalidParameter("the plan of this optimizer has not begun; take it from make_private")
+        steps = self._begun()
         self._refuse_late_ones()
-        noise, watch = self._steps.next(), self._module.watch
         with torch.no_grad():
-            scale = watch.batch_size if self._mean else 1.0
-            found = watch.clipped_sum(clip_norm=float(self.plan.clip_norm), scale=scale)
-            self._put(found.sums, noise)
+            number, complete = self._gather()
+            if not complete:
+                return loss
+            self._put(steps.next(number=number), step=steps.done - 1)
         self.original_optimizer.step()
+        for hook in self._hooks:
+            hook(self)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -85,6 +132,11 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.original_optimizer.load_state_dict(state)
+
+    def _begun(self) -> Steps:
+        if self._steps is None:
+            raise InvalidParameter("the plan of this optimizer has not begun; take it from make_private")
+        return self._steps
 
     def _refuse_late_ones(self) -> None:
         """A parameter that joined after the plan began would be trained on its plain gradient."""
@@ -95,17 +147,49 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
                     "a parameter was unfrozen or added after make_private; unfreeze it before, and begin again"
                 )
 
-    def _put(self, sums: dict[nn.Parameter, Tensor], noise: NoiseSource) -> None:
+    def _gather(self) -> tuple[int | None, bool]:
+        """Add a piece's clipped sums to those of its batch. Gives the batch's number and whether it is complete."""
+        watch = self._module.watch
+        piece = watch.piece
+        number = None if piece is None else piece.number
+        if number != self._number:
+            # Pieces of a batch that was left in the middle belong to no step.
+            self._sums.clear()
+            self.clipper.begin()
+            self._number = number
+        if self._later is not None and not self._sums:
+            self.clipper.clip_norm, self._later = self._later, None
+        scale = watch.batch_size if self._mean else 1.0
+        found = self.clipper.clip(watch, scale=scale, units=None if piece is None else piece.units)
+        if not self._sums:
+            self._sums = found.sums
+        else:
+            for parameter, total in found.sums.items():
+                self._sums[parameter] = self._sums[parameter] + total if parameter in self._sums else total
+        return number, piece is None or piece.last
+
+    def _put(self, source: NoiseSource, *, step: int) -> None:
         """Write noisy means as the parameters' gradients; the noise of all of them is one draw."""
-        first = self._parameters[0]
-        flat = torch.empty(sum(p.numel() for p in self._parameters), device=first.device, dtype=torch.float32)
-        fill_gaussian_(flat, stddev=float(self.plan.noise_stddev), noise=noise)
-        pieces = flat.split([p.numel() for p in self._parameters])
-        for parameter, piece in zip(self._parameters, pieces, strict=True):
+        first, further = self._parameters[0], self.plan.clipping.further_answers
+        flat = torch.empty(self._size + further, device=first.device, dtype=torch.float32)
+        stddev = self.plan.gradient_stddev(step, clip_norm=self.clipper.clip_norm)
+        fresh = isinstance(self.noise, FreshNoise)
+        fill_gaussian_(flat, stddev=stddev if fresh else 1.0, noise=source)
+        noise, answers = flat[: self._size], flat[self._size :]
+        if not fresh:
+            noise = self.noise.next(noise).mul_(stddev)
+        expected = self.plan.expected_batch_size
+        for parameter, piece in zip(self._parameters, noise.split([p.numel() for p in self._parameters]), strict=True):
             total = piece.view(parameter.shape)
-            if parameter in sums:
-                total = total.add_(sums[parameter].to(total))
-            parameter.grad = total.div_(self.plan.expected_batch_size).to(parameter)
+            if parameter in self._sums:
+                total = total.add_(self._sums[parameter].to(total))
+            parameter.grad = total.div_(expected).to(parameter)
+        self._sums = {}
+        widened = self.plan.relation.sum_sensitivity_factor / (stddev if fresh else 1.0)
+        self.clipper.after_step(answers * widened, expected_units=expected)
+        if hasattr(self.original_optimizer, "noise_variance"):
+            # For optimizers that take the noise's share out of their second moments.
+            self.original_optimizer.noise_variance = (stddev / expected) ** 2
 
 
 def _trained(optimizer: torch.optim.Optimizer, module: PrivateModule) -> list[nn.Parameter]:

@@ -21,6 +21,7 @@ from privet.training.per_example.clipping import (
     grads_of_examples,
 )
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
+from privet.training.per_example.piece import Piece
 from privet.training.per_example.tape import Owner, Tape
 
 # A module that mixes examples is off by far more; rounding in half precision by less.
@@ -52,10 +53,15 @@ class Watch:
         """From now on record only whole batches that were begun, each for one step: what a plan accounts for."""
         self._batches = _Batches()
 
-    def begin(self, size: int) -> None:
-        """A batch of so many examples comes next."""
+    def begin(self, piece: Piece) -> None:
+        """These examples come next."""
         if self._batches is not None:
-            self._batches.begin(size)
+            self._batches.begin(piece)
+
+    @property
+    def piece(self) -> Piece | None:
+        """What came last; None before any."""
+        return None if self._batches is None else self._batches.piece
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.batch_size = size_of((args, kwargs))
@@ -131,9 +137,10 @@ class _Batches:
 
     def __init__(self) -> None:
         self._number, self._size, self._recorded, self._stepped = 0, 0, 0, 0
+        self.piece: Piece | None = None
 
-    def begin(self, size: int) -> None:
-        self._number, self._size = self._number + 1, size
+    def begin(self, piece: Piece) -> None:
+        self._number, self._size, self.piece = self._number + 1, piece.size, piece
 
     def problem(self, size: int, *, going_on: bool) -> str | None:
         """Why a pass over so many examples may not be recorded; None if it may, and then it counts as recorded."""

@@ -1,0 +1,93 @@
+"""A loop on disk: module, optimizer, claim, and what sampler, clipping and noise need to go on as planned."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from privet.core.durable import write_bytes_whole
+from privet.core.errors import InvalidParameter
+from privet.core.events import from_json, to_json
+from privet.training.engine.loader import PlannedBatches
+from privet.training.engine.module import PrivateModule
+from privet.training.engine.optimizer import PrivateOptimizer
+from privet.training.engine.steps import Steps
+from privet.training.noise_law import remembers
+
+_VERSION = 1
+# Noise that is still to cancel and the sampler's key are in the file.
+_OWNER_ONLY = 0o600
+
+
+def write(
+    path: str | Path,
+    *,
+    module: nn.Module,
+    optimizer: Any,
+    steps: Steps,
+    stepping: PrivateOptimizer,
+    further: dict[str, Any],
+) -> None:
+    """See ``PrivacyEngine.save_checkpoint``."""
+    plain = module.wrapped if isinstance(module, PrivateModule) else module
+    saved = {
+        **further,
+        "privet_checkpoint": _VERSION,
+        "module_state_dict": plain.state_dict(),
+        "optimizer_state_dict": None if optimizer is None else optimizer.state_dict(),
+        "claim": steps.run.claim,
+        "steps": steps.done,
+        "plan": to_json(stepping.plan.event_after(stepping.plan.steps)),
+        "history": [to_json(steps.event)],
+        "sampler_key": steps.sampler_key,
+        "clipping": stepping.clipper.state_dict(),
+        "noise": stepping.noise.state_dict(),
+    }
+    made = io.BytesIO()
+    torch.save(saved, made)
+    write_bytes_whole(path, made.getvalue(), mode=_OWNER_ONLY)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Errors: InvalidParameter if it is no checkpoint of ours."""
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InvalidParameter(f"{path} cannot be read ({error.strerror or error}); give another checkpoint") from None
+    except Exception:
+        raise InvalidParameter(f"{path} is not a whole checkpoint; give one that save_checkpoint wrote") from None
+    if not isinstance(saved, dict) or saved.get("privet_checkpoint") != _VERSION:
+        raise InvalidParameter(f"{path} is not a checkpoint of this version; give one that save_checkpoint wrote")
+    return saved
+
+
+def restore(
+    saved: dict[str, Any],
+    *,
+    module: nn.Module,
+    optimizer: Any,
+    steps: Steps,
+    stepping: PrivateOptimizer,
+    batches: PlannedBatches,
+) -> None:
+    """See ``PrivacyEngine.load_checkpoint``. Errors: InvalidParameter if it was written under another plan."""
+    if saved["plan"] != to_json(stepping.plan.event_after(stepping.plan.steps)):
+        raise InvalidParameter(
+            "the checkpoint was written under another plan (noise, sampling or number of steps); make the loop private "
+            "with the same settings"
+        )
+    (module.wrapped if isinstance(module, PrivateModule) else module).load_state_dict(saved["module_state_dict"])
+    if optimizer is not None and saved["optimizer_state_dict"] is not None:
+        optimizer.load_state_dict(saved["optimizer_state_dict"])
+    stepping.clipper.load_state_dict(saved["clipping"])
+    stepping.noise.load_state_dict(saved["noise"])
+    # Independent batches are drawn anew; others must be those of the epoch that was begun.
+    remembered = remembers(stepping.plan.sampling, stepping.plan.steps)
+    history = [from_json(event) for event in saved["history"]]
+    steps.restore(done=saved["steps"], history=history, key=saved["sampler_key"] if remembered else None)
+    if remembered:
+        batches.number = saved["steps"]

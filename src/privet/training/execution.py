@@ -1,0 +1,37 @@
+"""How a plan is carried out: knobs that change speed and memory, never what is sampled, clipped, added or paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from privet.core.errors import InvalidParameter
+from privet.training.per_example.clipping import MEMORY
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """``physical_batch_size`` examples go through the module at once (None: the whole batch); ``memory`` in bytes may
+    be taken by gradients of single examples that are kept; ``device``, such as "cuda", is where ``fit`` trains (None:
+    where the module is); ``autocast`` names the precision of its passes, "bfloat16" or "float16" (None: the module's
+    own).
+
+    Errors: InvalidParameter.
+
+    >>> Execution(physical_batch_size=0)
+    Traceback (most recent call last):
+    privet.core.errors.InvalidParameter: physical_batch_size is 0; give a whole number of at least 1, or None
+    """
+
+    physical_batch_size: int | None = None
+    memory: int = MEMORY
+    device: str | None = None
+    autocast: str | None = None
+
+    def __post_init__(self) -> None:
+        most = self.physical_batch_size
+        if most is not None and most < 1:
+            raise InvalidParameter(f"physical_batch_size is {most}; give a whole number of at least 1, or None")
+        if self.memory < 0:
+            raise InvalidParameter(f"memory is {self.memory} bytes; give at least 0")
+        if self.autocast not in (None, "bfloat16", "float16"):
+            raise InvalidParameter(f'autocast is {self.autocast!r}; give "bfloat16", "float16" or None')
