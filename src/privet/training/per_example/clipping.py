@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from privet.training.per_example import differentiate
-from privet.training.per_example.rule import Rule, squared_norms, weighted_sum
+from privet.training.per_example.rule import Rule, in_precision, squared_norms, weighted_sum, wide
 from privet.training.per_example.tape import Call, Tape
 
 # Bytes that kept gradients of single examples may take.
@@ -159,7 +159,10 @@ def _read(tape: Tape) -> list[_Ruled | _Differentiated]:
             continue
         axes = owner.axes_of(call.number)
         x, g = call.tensors()[0].movedim(axes.inputs[0] or 0, 0), grads[0].movedim(axes.outputs[0] or 0, 0)
-        x, g = owner.rule.prepare(owner.module, x, g)
+        kind = next(iter(owner.parameters().values())).dtype
+        x, g = owner.rule.prepare(owner.module, in_precision(x, kind), in_precision(g, kind))
+        # Under mixed precision both may be of half; norms and sums are made in single precision.
+        x, g = wide(x), wide(g)
         found.append(_Ruled(owner.rule, owner.module, owner.parameters(), x, g))
     return found
 

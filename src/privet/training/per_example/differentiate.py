@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.utils._pytree import tree_flatten
 
-from privet.training.per_example.rule import Grads
+from privet.training.per_example.rule import Grads, in_precision
 from privet.training.per_example.tape import Call
 
 
 def per_example(call: Call) -> Grads:
     """Gradients of every parameter below the call's module. Shapes: (B, *parameter)."""
     parameters = {name: parameter.detach() for name, parameter in call.owner.parameters().items()}
-    tensors, axes = call.tensors(), call.owner.axes_of(call.number)
+    kind = next(iter(parameters.values())).dtype
+    tensors, axes = [in_precision(tensor, kind) for tensor in call.tensors()], call.owner.axes_of(call.number)
     chosen = [i for i, axis in enumerate(axes.outputs) if axis is not None and (call.grads or ())[i] is not None]
-    seen = [(call.grads or ())[i] for i in chosen]
+    seen = [in_precision((call.grads or ())[i], kind) for i in chosen]
     out_axes = [axes.outputs[i] for i in chosen]
 
     def inner(parameters: dict[str, Tensor], own: list[Tensor], weights: list[Tensor]) -> Tensor:

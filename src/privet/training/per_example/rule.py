@@ -58,7 +58,7 @@ class Rule(ABC):
 
 def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
     """Sum over parameters of the squared norm of each example's gradient, in single precision at least."""
-    return torch.stack([row_squares(grad.to(_wide(grad.dtype))) for grad in grads.values()]).sum(0)
+    return torch.stack([row_squares(wide(grad)) for grad in grads.values()]).sum(0)
 
 
 def row_squares(tensor: Tensor) -> Tensor:
@@ -68,6 +68,8 @@ def row_squares(tensor: Tensor) -> Tensor:
 
 def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:
     """Shapes: (B, *s) and (B,) to s."""
+    # Half precision would round factors up, and carry an example above the clip.
+    grads = wide(grads)
     return torch.tensordot(factors.to(grads.dtype), grads, dims=([0], [0]))
 
 
@@ -82,8 +84,14 @@ def middle(tensor: Tensor) -> Tensor:
     return tensor.flatten(1, -2) if tensor.dim() > 2 else tensor.unsqueeze(1)
 
 
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    return dtype if dtype in (torch.float32, torch.float64) else torch.float32
+def wide(tensor: Tensor) -> Tensor:
+    """Half precision as single; anything else as it is."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def in_precision(leaf: Any, kind: torch.dtype) -> Any:
+    """A floating-point tensor in this precision, as under autocast inputs may have another than parameters."""
+    return leaf.to(kind) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
 
 
 @functools.cache

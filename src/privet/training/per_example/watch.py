@@ -22,6 +22,7 @@ from privet.training.per_example.clipping import (
 )
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
 from privet.training.per_example.piece import Piece
+from privet.training.per_example.rule import in_precision
 from privet.training.per_example.tape import Owner, Tape
 
 # A module that mixes examples is off by far more; rounding in half precision by less.
@@ -73,9 +74,7 @@ class Watch:
             if problem is not None:
                 return self._unrecorded(args, kwargs)
         if self._tape is None and self.batch_size:
-            owners = find_owners(self.module, args, kwargs)
-            refuse_mixing(self.module, owners, args, kwargs)
-            self._tape = Tape(owners)
+            self._tape = _tape(self.module, args, kwargs)
             self._tape.attach()
         return self.module(*args, **kwargs)
 
@@ -130,6 +129,16 @@ class Watch:
         # Before the first batch nothing hides the parameters, so an empty batch may have left gradients of zero.
         for parameter in self.module.parameters():
             parameter.grad = None
+
+
+def _tape(module: nn.Module, args: Any, kwargs: Any) -> Tape:
+    """Find out who answers for which parameter, in full precision even where the loop trains with less."""
+    parameter = next(module.parameters())
+    with torch.autocast(parameter.device.type, enabled=False):
+        args, kwargs = tree_map(lambda leaf: in_precision(leaf, parameter.dtype), (args, kwargs))
+        owners = find_owners(module, args, kwargs)
+        refuse_mixing(module, owners, args, kwargs)
+    return Tape(owners)
 
 
 class _Batches:

@@ -40,7 +40,9 @@ class Convolution(Rule):
         made: Grads = {}
         if trainable(module, "weight"):
             padded, padding = self._padded(module, x)
-            made["weight"] = self._backward(module, padded, scaled, module.weight.detach(), padding, module.groups)
+            made["weight"] = self._backward(
+                module, padded, scaled, module.weight.detach().to(x.dtype), padding, module.groups
+            )
         if trainable(module, "bias"):
             made["bias"] = scaled.flatten(2).sum((0, 2))
         return made
@@ -59,7 +61,7 @@ class Convolution(Rule):
 
     def _by_groups(self, module: Any, x: Tensor, g: Tensor, padding: list[int]) -> Tensor:
         """Every example is a group of its own: (1, B * channels, ...), weights repeated B times."""
-        count, weight = len(x), module.weight.detach()
+        count, weight = len(x), module.weight.detach().to(x.dtype)
         merged, out = x.reshape(1, -1, *x.shape[2:]), g.reshape(1, -1, *g.shape[2:])
         repeated = weight.repeat(count, *[1] * (weight.dim() - 1))
         found = self._backward(module, merged, out, repeated, padding, module.groups * count)

@@ -42,7 +42,7 @@ class Embedding(Rule):
         owner = torch.div(keys, module.num_embeddings, rounding_mode="floor")
         rows = rows * factors.to(rows.dtype)[owner][:, None]
         tokens = keys.remainder(module.num_embeddings)
-        return {"weight": torch.zeros_like(module.weight, requires_grad=False).index_add_(0, tokens, rows)}
+        return {"weight": rows.new_zeros(module.weight.shape).index_add_(0, tokens, rows)}
 
     @staticmethod
     def _rows(module: Any, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
