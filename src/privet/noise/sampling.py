@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.noise.keystream import KEY_BYTES, expansion
+from privet.noise.keystream import KEY_BYTES, Fill, expansion
 
-__all__ = ["KEY_BYTES", "poisson_batches"]
+__all__ = ["KEY_BYTES", "poisson_batches", "shuffled_orders"]
 
 _WORD = 2**64
 
@@ -38,3 +38,33 @@ def poisson_batches(key: bytes, *, count: int, rate: Fraction) -> Iterator[NDArr
             continue
         fill(words)
         yield np.flatnonzero(words < np.uint64(threshold))
+
+
+def shuffled_orders(key: bytes, *, count: int, again: bool) -> Iterator[NDArray[np.int64]]:
+    """Endless orders of the numbers from 0 to ``count`` - 1: a new one each time if ``again``, else always the
+    first.
+
+    Guarantee: each order is uniform, given uniform bits: numbers are sorted by random words that are all different.
+    Errors: InvalidParameter.
+
+    >>> sorted(next(shuffled_orders(bytes(32), count=4, again=True)).tolist())
+    [0, 1, 2, 3]
+    """
+    if count < 0:
+        raise InvalidParameter(f"count is {count}; give at least 0")
+    fill = expansion(key)
+    order = _order(fill, count)
+    while True:
+        yield order
+        if again:
+            order = _order(fill, count)
+
+
+def _order(fill: Fill, count: int) -> NDArray[np.int64]:
+    words = np.empty(count, np.uint64)
+    while True:
+        fill(words)
+        order = np.argsort(words)
+        ranked = words[order]
+        if not (ranked[1:] == ranked[:-1]).any():
+            return order

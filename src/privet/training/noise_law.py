@@ -117,4 +117,4 @@ def remembers(sampling: Sampling, steps: int) -> bool:
 
 def law_of(noise: float | Schedule | NoiseLaw) -> NoiseLaw:
     """A noise law as it is; a multiplier or a schedule of them as independent noise."""
-    return IndependentNoise(noise) if isinstance(noise, (int, float)) or not hasattr(noise, "event") else noise
+    return IndependentNoise(noise) if isinstance(noise, (int, float, Schedule)) else noise

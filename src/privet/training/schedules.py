@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from privet.core.errors import InvalidParameter
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """A public function of the number of steps that have run."""
 

@@ -208,7 +208,8 @@ class Endless(IterableDataset):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"poisson_sampling": False}, "leave it True"),
+        ({"poisson_sampling": False}, "give epochs"),
+        ({"poisson_sampling": False, "epochs": 1, "expected_units": 400}, "moves all others"),
         ({"loss_reduction": "max"}, "mean"),
         ({"sigma": 0.0}, "noise_multiplier"),
         ({"clip": -1.0}, "clip_norm"),

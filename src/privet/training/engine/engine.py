@@ -109,7 +109,8 @@ class PrivacyEngine:
             noise=noise_multiplier,
             max_grad_norm=max_grad_norm,
             clipping=clipping,
-            sampling=sampling or _shuffled_if(not poisson_sampling, data_loader, expected_units),
+            sampling=sampling,
+            poisson_sampling=poisson_sampling,
             epochs=epochs,
             expected_units=expected_units,
             relation=relation,
@@ -162,10 +163,8 @@ class PrivacyEngine:
                 noise=noise(multiplier),
                 max_grad_norm=max_grad_norm,
                 clipping="flat",
-                sampling=settings.get("sampling")
-                or _shuffled_if(
-                    not settings.get("poisson_sampling", True), data_loader, settings.get("expected_units")
-                ),
+                sampling=settings.get("sampling"),
+                poisson_sampling=settings.get("poisson_sampling", True),
                 epochs=epochs,
                 expected_units=settings.get("expected_units"),
                 relation=settings.get("relation"),

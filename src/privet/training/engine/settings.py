@@ -15,7 +15,7 @@ from privet.ledger import Account
 from privet.training.clipping import AdaptiveClipping, AutomaticClipping, Clipping, FlatClipping, PerLayerClipping
 from privet.training.engine.loader import Members
 from privet.training.noise_law import NoiseLaw, law_of
-from privet.training.sampling import PoissonSampling, Sampling
+from privet.training.sampling import PoissonSampling, Sampling, ShuffledBatches
 from privet.training.schedules import Schedule
 from privet.training.training_plan import TrainingPlan
 
@@ -30,6 +30,7 @@ class Settings:
     max_grad_norm: float | Sequence[float]
     clipping: str | Clipping
     sampling: Sampling | None
+    poisson_sampling: bool
     epochs: int | None
     expected_units: int | None
     relation: Relation | None
@@ -38,7 +39,7 @@ class Settings:
 
     def plan(self, loader: DataLoader[Any]) -> TrainingPlan:
         """Errors: InvalidParameter, also where the account asks for something else."""
-        sampling = self.sampling or poisson(loader, expected_units=self.expected_units, users=self.users)
+        sampling = self.sampling or self._sampling(loader)
         if self.epochs is None and (self.account is not None or sampling.participation(2) not in (None, (2, 1))):
             raise InvalidParameter(
                 "epochs is None; an account must know the whole plan before it begins, and so must this sampling: "
@@ -55,6 +56,16 @@ class Settings:
             noise=law_of(self.noise),
             steps=sampling.steps_per_epoch * (self.epochs or 1),
         )
+
+    def _sampling(self, loader: DataLoader[Any]) -> Sampling:
+        """Poisson or shuffled, with the loader's batch size as the expected one."""
+        size, units = batch_size(loader), units_of(loader, self.users)
+        if not self.poisson_sampling:
+            return ShuffledBatches(units=units, batch_size=size)
+        units = units if self.expected_units is None else self.expected_units
+        if units < 1:
+            raise InvalidParameter(f"the data set has {units} examples; training needs at least 1")
+        return PoissonSampling(min(Fraction(1), Fraction(size, units)), expected_batch_size=float(size))
 
     def _relation(self) -> Relation:
         wanted = self.relation
@@ -96,15 +107,6 @@ class Settings:
         raise InvalidParameter(
             f'clipping is {self.clipping!r}; give "flat", "per_layer", "automatic", "adaptive" or a Clipping'
         )
-
-
-def poisson(loader: DataLoader[Any], *, expected_units: int | None, users: Members | None) -> PoissonSampling:
-    """Poisson sampling with the loader's batch size as the expected one."""
-    size = batch_size(loader)
-    units = units_of(loader, users) if expected_units is None else expected_units
-    if units < 1:
-        raise InvalidParameter(f"the data set has {units} examples; training needs at least 1")
-    return PoissonSampling(min(Fraction(1), Fraction(size, units)), expected_batch_size=float(size))
 
 
 def units_of(loader: DataLoader[Any], users: Members | None) -> int:

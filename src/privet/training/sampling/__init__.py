@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from privet.training.sampling.full_batch import FullBatch
 from privet.training.sampling.poisson import PoissonSampling
 from privet.training.sampling.scheme import Sampling
+from privet.training.sampling.shuffled import ShuffledBatches
 
-__all__ = ["PoissonSampling", "Sampling"]
+__all__ = ["FullBatch", "PoissonSampling", "Sampling", "ShuffledBatches"]
