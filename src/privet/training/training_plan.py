@@ -37,6 +37,11 @@ class TrainingPlan:
             raise InvalidParameter(f"steps is {self.steps}; give a whole number of at least 1")
         self.sampling.require(self.relation)
         self.noise.require(self.sampling, steps=self.steps)
+        if self.clipping.further_answers and self.noise.scale(self.sampling, steps=self.steps) != 1:
+            raise InvalidParameter(
+                f"{type(self.clipping).__name__} releases more than gradients, which is not priced under correlated "
+                "noise; use FlatClipping or AutomaticClipping"
+            )
         self.gradient_stddev(0, clip_norm=1.0)
 
     @property
