@@ -15,7 +15,7 @@ from privet.training.per_example.owners import UnsupportedModule  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
 from . import reference  # noqa: E402
-from .cases import CASES, Between, SelfAttention  # noqa: E402
+from .cases import CASES, Between  # noqa: E402
 
 FINITE = ("linear", "linear on 3 axes", "conv2d groups stride", "layer norm", "a bare parameter", "lstm")
 # The plain module itself warns of this.
@@ -164,11 +164,17 @@ def test_embeddings_that_look_at_the_batch_are_refused(setting: dict[str, object
 
 
 def test_dropout_within_what_is_run_twice_is_refused_and_elsewhere_allowed() -> None:
-    attention = SelfAttention()
-    attention.attention.dropout = 0.1
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale, self.dropout = nn.Parameter(torch.ones(8)), nn.Dropout(0.1)
+
+        def forward(self, x):
+            return self.dropout(x * self.scale)
+
     with pytest.raises(UnsupportedModule, match="dropout to 0"):
-        Watch(Between(attention, 40))(torch.randn(6, 5, 8))
-    Watch(Between(attention, 40).eval())(torch.randn(6, 5, 8))
+        Watch(Between(Scaled(), 8))(torch.randn(6, 8))
+    Watch(Between(Scaled(), 8).eval())(torch.randn(6, 8))
     free = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 3))
     Watch(free)(torch.randn(6, 8)).sum().backward()
 

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from privet.training.per_example import differentiate
-from privet.training.per_example.rule import Rule, in_precision, squared_norms, weighted_sum, wide
+from privet.training.per_example.rule import Rule, in_precision, only, squared_norms, weighted_sum, wide
+from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Call, Tape
 
 # Bytes that kept gradients of single examples may take.
@@ -38,8 +39,8 @@ class _Ruled:
     rule: Rule
     module: nn.Module
     parameters: Named
-    x: Tensor
-    g: Tensor
+    x: Any
+    g: Any
 
     def squares(self) -> Tensor:
         return self.rule.squared_norms(self.module, self.x, self.g)
@@ -57,8 +58,7 @@ class _Ruled:
         return self.rule.direct(self.x, self.g)
 
     def weighted(self, factors: Tensor, good: Tensor | None) -> ByParameter:
-        # Zero times infinity is no number, so what is left out must be zero itself.
-        x, g = (self.x, self.g) if good is None else (_only(self.x, good), _only(self.g, good))
+        x, g = (self.x, self.g) if good is None else self.rule.left_out(self.x, self.g, good)
         totals = self.rule.weighted(self.module, x, g, factors)
         return {self.parameters[name]: total for name, total in totals.items()}
 
@@ -86,12 +86,15 @@ def clipped_sum(tape: Tape, *, clip_norm: float, scale: float = 1.0, memory: int
     return factored_sum(tape, partial(clip_factors, clip_norm=clip_norm), scale=scale, memory=memory)
 
 
-def factored_sum(tape: Tape, factors_of: Factors, *, scale: float = 1.0, memory: int = MEMORY) -> ClippedSum:
+def factored_sum(
+    tape: Tape, factors_of: Factors, *, scale: float = 1.0, memory: int = MEMORY, scratch: Scratch | None = None
+) -> ClippedSum:
     """Sum of the recorded examples' gradients, each multiplied by what ``factors_of`` says of their norms.
 
     Guarantee: that of the factors, which must be zero for a norm that is not finite. Shapes: (B,) to (B,).
+    ``scratch`` is memory of earlier steps to work in.
     """
-    with tape.paused(), torch.no_grad():
+    with tape.paused(), torch.no_grad(), (scratch or Scratch()).used():
         calls = _read(tape)
         ruled = _quick(calls, memory)
         quick = set(map(id, ruled))
@@ -148,6 +151,11 @@ def _read(tape: Tape) -> list[_Ruled | _Differentiated]:
     """Calls that the backward pass reached."""
     found: list[_Ruled | _Differentiated] = []
     for call in tape.calls:
+        if call.owner.runs:
+            uses = [use for use in call.uses if use.g is not None]
+            if uses and call.owner.rule is not None:
+                found.append(_Ruled(call.owner.rule, call.owner.module, call.owner.parameters(), uses, None))
+            continue
         grads = [grad for grad in call.grads or () if grad is not None]
         owner = call.owner
         if not grads:
@@ -180,16 +188,9 @@ def _sums(ruled: list[_Ruled], kept: ByParameter, factors: Tensor) -> ByParamete
     good = factors > 0
     bad_ones = None if bool(good.all()) else good
     sums = {
-        parameter: weighted_sum(grad if bad_ones is None else _only(grad, good), factors)
+        parameter: weighted_sum(grad if bad_ones is None else only(grad, good), factors)
         for parameter, grad in kept.items()
     }
     for call in ruled:
         sums |= call.weighted(factors, bad_ones)
     return sums
-
-
-def _only(tensor: Tensor, good: Tensor) -> Tensor:
-    """The tensor with zeros for examples that are left out."""
-    if not tensor.is_floating_point():
-        return tensor
-    return torch.where(good.view(-1, *[1] * (tensor.dim() - 1)), tensor, torch.zeros_like(tensor))

@@ -95,9 +95,15 @@ def _owners(module: nn.Module, names: dict[nn.Module, str], whole: set[nn.Module
         if part in whole or (rule_for(part) is None and any(p.requires_grad for p in part.parameters(recurse=False))):
             found.append(Owner.of(name, part, whole=True))
             covered |= set(part.modules())
-        elif any(p.requires_grad for p in part.parameters(recurse=False)):
+        elif any(p.requires_grad for p in part.parameters(recurse=_below(part))):
             found.append(Owner.of(name, part, whole=False))
+            covered |= set(part.modules()) if _below(part) else set()
     return found
+
+
+def _below(part: nn.Module) -> bool:
+    rule = rule_for(part)
+    return rule is not None and rule.below
 
 
 def _above(module: nn.Module, names: dict[nn.Module, str], owner: Owner) -> nn.Module:
@@ -119,8 +125,11 @@ def _probe(module: nn.Module, owners: list[Owner], args: tuple[Any, ...], kwargs
     for owner in owners:
         two, three = ([call for call in calls if call.owner is owner] for calls, _ in passes)
         leaked = any(parameter in leaks for _, leaks in passes for parameter in owner.parameters().values())
-        owner.axes = [_axes(a, b) for a, b in zip(two, three, strict=False)]
+        pairs = list(zip(two, three, strict=False))
+        owner.axes = [_axes(a, b) for a, b in pairs]
         seen = all(_visible(owner, axes) for axes in owner.axes)
+        if owner.runs:
+            seen = all(a.batch == 2 and b.batch == 3 for a, b in pairs)
         if leaked or len(two) != len(three) or not seen:
             moved.append(owner)
     return moved

@@ -23,6 +23,10 @@ class Rule(ABC):
     """
 
     types: ClassVar[tuple[type[nn.Module], ...]] = ()
+    # Classes that modules have while they are recorded, if they then run by a forward pass of the rule's own.
+    recorded: ClassVar[Mapping[type[nn.Module], type]] = {}
+    # Whether the rule answers for modules below, too.
+    below: ClassVar[bool] = False
 
     def refusal(self, module: Any) -> str | None:
         """Why this module cannot be private and what to use instead, or None."""
@@ -55,6 +59,10 @@ class Rule(ABC):
         """Sum of the examples' gradients times ``factors`` (B,)."""
         return {name: weighted_sum(grad, factors) for name, grad in self.per_example(module, x, g).items()}
 
+    def left_out(self, x: Any, g: Any, good: Tensor) -> tuple[Any, Any]:
+        """The same with zeros for examples that are not ``good`` (B,)."""
+        return only(x, good), only(g, good)
+
 
 def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
     """Sum over parameters of the squared norm of each example's gradient, in single precision at least."""
@@ -71,6 +79,13 @@ def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:
     # Half precision would round factors up, and carry an example above the clip.
     grads = wide(grads)
     return torch.tensordot(factors.to(grads.dtype), grads, dims=([0], [0]))
+
+
+def only(tensor: Tensor, good: Tensor) -> Tensor:
+    """The tensor with zeros for examples that are left out: zero times infinity is no number."""
+    if not tensor.is_floating_point():
+        return tensor
+    return torch.where(good.view(-1, *[1] * (tensor.dim() - 1)), tensor, torch.zeros_like(tensor))
 
 
 def trainable(module: nn.Module, name: str) -> bool:
@@ -99,7 +114,7 @@ def _rules() -> dict[type[nn.Module], Rule]:
     made: dict[type[nn.Module], Rule] = {}
     for name in names(FAMILY):
         rule: Rule = attribute(FAMILY, name, "RULE")
-        made |= dict.fromkeys(rule.types, rule)
+        made |= dict.fromkeys([*rule.types, *rule.recorded.values()], rule)
     return made
 
 

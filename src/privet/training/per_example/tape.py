@@ -6,16 +6,19 @@ nothing for them. A tap on the output, tied to an anchor that does ask, receives
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from privet.training.per_example import recorded
 from privet.training.per_example.rule import Rule, rule_for
+from privet.training.per_example.uses import Use
 
 
 @dataclass(slots=True, eq=False)
@@ -39,9 +42,14 @@ class Owner:
         """Axes of a call; a second forward pass before the backward one calls in the same order again."""
         return self.axes[number % len(self.axes)]
 
+    @property
+    def runs(self) -> bool:
+        """Whether its module runs by a forward pass of the rule's own."""
+        return self.rule is not None and bool(self.rule.recorded)
+
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable ones it answers for."""
-        named = self.module.named_parameters(recurse=self.rule is None)
+        named = self.module.named_parameters(recurse=self.rule is None or self.rule.below)
         return {name: parameter for name, parameter in named if parameter.requires_grad}
 
 
@@ -63,6 +71,13 @@ class Call:
     structure: Any
     outputs: tuple[Tensor, ...] = ()
     grads: tuple[Tensor | None, ...] | None = None
+    uses: list[Use] = field(default_factory=list)
+    batch: int | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Whether a backward pass came by."""
+        return self.grads is not None or any(use.g is not None for use in self.uses)
 
     def tensors(self) -> list[Tensor]:
         return [leaf for leaf in self.leaves if isinstance(leaf, Tensor)]
@@ -114,6 +129,10 @@ class Tape:
 
     def attach(self) -> None:
         for owner in self.owners:
+            if owner.rule is not None and owner.runs:
+                kind = owner.rule.recorded[recorded.plain_class(type(owner.module))]
+                recorded.start(owner.module, kind, partial(self._begin, owner))
+                continue
             before, after = self._hooks(owner)
             self._handles.append(owner.module.register_forward_pre_hook(before, with_kwargs=True))
             self._handles.append(owner.module.register_forward_hook(after, with_kwargs=True, always_call=True))
@@ -122,6 +141,9 @@ class Tape:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        for owner in self.owners:
+            if owner.runs:
+                recorded.stop(owner.module)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -135,6 +157,18 @@ class Tape:
     def clear(self) -> None:
         """Forget what was recorded; its memory is free again."""
         self.calls.clear()
+
+    def _begin(self, owner: Owner) -> tuple[list[Use], Callable[[int], None]] | None:
+        """A call of a module that runs by its rule's forward pass; None if it is not recorded."""
+        if self._paused or not torch.is_grad_enabled() or not owner.parameters():
+            return None
+        call = Call(owner, 0, [], None)
+        self.calls.append(call)
+
+        def count(batch: int) -> None:
+            call.batch = batch
+
+        return call.uses, count
 
     def _hooks(self, owner: Owner) -> tuple[Any, Any]:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:

@@ -23,6 +23,7 @@ from privet.training.per_example.clipping import (
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
 from privet.training.per_example.piece import Piece
 from privet.training.per_example.rule import in_precision
+from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Owner, Tape
 
 # A module that mixes examples is off by far more; rounding in half precision by less.
@@ -45,7 +46,7 @@ class Watch:
 
     def __init__(self, module: nn.Module, *, memory: int = MEMORY) -> None:
         self.module = module
-        self._memory = memory
+        self._memory, self._scratch = memory, Scratch()
         self.batch_size = 0
         self._tape: Tape | None = None
         self._batches: _Batches | None = None
@@ -92,7 +93,7 @@ class Watch:
         tape = self._recorded()
         if tape is None:
             return ClippedSum({}, torch.zeros(0))
-        found = factored_sum(tape, factors_of, scale=scale, memory=self._memory)
+        found = factored_sum(tape, factors_of, scale=scale, memory=self._memory, scratch=self._scratch)
         tape.clear()
         return found
 
@@ -109,7 +110,7 @@ class Watch:
         """What a step takes; None if it takes nothing."""
         if self._batches is not None:
             self._batches.step()
-        if self._tape is None or not any(call.grads is not None for call in self._tape.calls):
+        if self._tape is None or not any(call.reached for call in self._tape.calls):
             self._drop_plain_gradients()
             return None
         return self._tape

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from privet.training.per_example.rule import Grads, Rule, middle, row_squares, trainable
+from privet.training.per_example.scratch import empty
 
 
 class Linear(Rule):
@@ -24,39 +25,58 @@ class Linear(Rule):
         xs, gs = middle(x), middle(g)
         made: Grads = {}
         if trainable(module, "weight"):
-            made["weight"] = torch.bmm(gs.transpose(1, 2), xs)
+            made["weight"] = _each(xs, gs)
         if trainable(module, "bias"):
             made["bias"] = gs.sum(1)
         return made
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        weight, bias = trainable(module, "weight"), trainable(module, "bias")
+        if g.dim() == 2:
+            # With one step a norm is a product of two; a bias is a weight on an input of one.
+            seen = row_squares(x) if weight else torch.zeros_like(x[:, 0])
+            return row_squares(g) * (seen.add_(1) if bias else seen)
         xs, gs = middle(x), middle(g)
-        total = torch.zeros(len(gs), dtype=gs.dtype, device=gs.device)
-        if trainable(module, "weight"):
-            total = total + self._of_weight(xs, gs)
-        if trainable(module, "bias"):
-            total = total + row_squares(gs.sum(1))
-        return total
+        total = self._of_weight(xs, gs) if weight else torch.zeros_like(gs[:, 0, 0])
+        return total + row_squares(gs.sum(1)) if bias else total
 
     @staticmethod
     def _of_weight(xs: Tensor, gs: Tensor) -> Tensor:
         steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
-        if steps == 1:
-            return row_squares(xs) * row_squares(gs)
         if steps * (inside + outside) < inside * outside:
             # Rounding can make a sum of products of Gram entries negative where the norm is zero.
-            gram = torch.bmm(xs, xs.transpose(1, 2)) * torch.bmm(gs, gs.transpose(1, 2))
-            return gram.sum((1, 2)).clamp_min(0)
-        return row_squares(torch.bmm(gs.transpose(1, 2), xs))
+            gram, other = (torch.bmm(part, part.transpose(1, 2), out=_square(part)) for part in (xs, gs))
+            return gram.mul_(other).sum((1, 2)).clamp_min(0)
+        return row_squares(_each(xs, gs))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
-        xs, gs = middle(x), middle(g) * factors.to(g.dtype)[:, None, None]
+        xs, gs = (part.flatten(1, -2) if part.dim() > 3 else part for part in (x, g))
+        factors = factors.to(g.dtype)
         made: Grads = {}
+        # The narrower of the two is scaled.
+        if xs.shape[-1] < gs.shape[-1]:
+            xs = _scaled(xs, factors)
+            turned = gs.reshape(-1, gs.shape[-1]).t()
+        else:
+            turned = _scaled(gs, factors).flatten(0, -2).t()
         if trainable(module, "weight"):
-            made["weight"] = gs.flatten(0, 1).t() @ xs.flatten(0, 1)
+            made["weight"] = turned @ xs.reshape(-1, xs.shape[-1])
         if trainable(module, "bias"):
-            made["bias"] = gs.sum((0, 1))
+            made["bias"] = factors @ (gs if gs.dim() == 2 else gs.sum(1))
         return made
+
+
+def _each(xs: Tensor, gs: Tensor) -> Tensor:
+    """Every example's weight gradient. Shapes: (B, T, d) and (B, T, p) to (B, p, d)."""
+    return torch.bmm(gs.transpose(1, 2), xs, out=empty((len(gs), gs.shape[2], xs.shape[2]), gs))
+
+
+def _square(part: Tensor) -> Tensor:
+    return empty((len(part), part.shape[1], part.shape[1]), part)
+
+
+def _scaled(part: Tensor, factors: Tensor) -> Tensor:
+    return torch.mul(part, factors.view(-1, *[1] * (part.dim() - 1)), out=empty(tuple(part.shape), part))
 
 
 RULE = Linear()

@@ -1,0 +1,141 @@
+"""Layers whose every parameter is used as a linear map: recurrent ones and attention.
+
+While recorded they run by a forward pass of ours, in which each use keeps its input and, on the way back, the gradient
+of its output. The rest is what it is for linear layers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from privet.training.per_example.rule import Grads, Rule, row_squares, wide
+from privet.training.per_example.scratch import empty
+
+
+@dataclass(slots=True, eq=False)
+class Use:
+    """``weight`` applied to ``x``, and ``bias`` added; some rows of them, or all. ``g`` is the output's gradient.
+
+    Shapes: ``x`` (B, T, d), ``g`` (B, T, p), or with time first.
+    """
+
+    weight: str
+    bias: str | None
+    x: Tensor
+    g: Tensor | None = None
+    rows: slice | None = None
+    bias_rows: slice | None = None
+    time_first: bool = False
+
+    def batch_first(self) -> tuple[Tensor, Tensor]:
+        x, g = wide(self.x), wide(self.g) if self.g is not None else torch.zeros(0)
+        return (x.transpose(0, 1), g.transpose(0, 1)) if self.time_first else (x, g)
+
+
+class _LinearTap(torch.autograd.Function):  # type: ignore[misc]
+    """A linear map that tells a use the gradient of its output, and has no gradient of its weight."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, use: Use, anchor: Tensor) -> Tensor:
+        ctx.use, ctx.kind = use, x.dtype
+        ctx.save_for_backward(weight)
+        return F.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        ctx.use.g = g
+        (weight,) = ctx.saved_tensors
+        # Under autocast the output has another precision than input and weight.
+        below = (g @ weight.to(g.dtype)).to(ctx.kind) if ctx.needs_input_grad[0] else None
+        return below, None, None, None, None
+
+
+def tapped_linear(use: Use, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The linear map of a use, applied to ``x`` of whatever layout has ``use.x``'s."""
+    anchor = torch.zeros((), requires_grad=True)
+    made: Tensor = _LinearTap.apply(x, weight.detach(), None if bias is None else bias.detach(), use, anchor)
+    return made
+
+
+class UsesRule(Rule):
+    """Norms and sums of layers that are recorded as uses. ``x`` of the methods is the list of them, ``g`` unused."""
+
+    def squared_norms(self, module: nn.Module, x: Any, g: Any) -> Tensor:
+        grams: dict[int, Tensor] = {}
+        return torch.stack([_squares(module, use, grams) for use in x]).sum(0)
+
+    def direct(self, x: Any, g: Any) -> bool:
+        return False
+
+    def per_example(self, module: nn.Module, x: Any, g: Any) -> Grads:
+        made: Grads = {}
+        for use in x:
+            xs, gs = use.batch_first()
+            if _trained(module, use.weight):
+                _put(made, module, use.weight, use.rows, torch.bmm(gs.transpose(1, 2), xs), len(gs))
+            if _trained(module, use.bias):
+                _put(made, module, str(use.bias), use.bias_rows, gs.sum(1), len(gs))
+        return made
+
+    def weighted(self, module: nn.Module, x: Any, g: Any, factors: Tensor) -> Grads:
+        made: Grads = {}
+        for use in x:
+            xs, gs = wide(use.x), wide(use.g)
+            shape = (1, -1, 1) if use.time_first else (-1, 1, 1)
+            scaled = torch.mul(gs, factors.to(gs.dtype).view(shape), out=empty(tuple(gs.shape), gs)).flatten(0, 1)
+            if _trained(module, use.weight):
+                _put(made, module, use.weight, use.rows, scaled.t() @ xs.flatten(0, 1), None)
+            if _trained(module, use.bias):
+                _put(made, module, str(use.bias), use.bias_rows, scaled.sum(0), None)
+        return made
+
+    def left_out(self, x: Any, g: Any, good: Tensor) -> tuple[Any, Any]:
+        made = []
+        for use in x:
+            shape = (1, -1, 1) if use.time_first else (-1, 1, 1)
+            keep = good.view(shape)
+            zeros = torch.zeros((), dtype=use.x.dtype, device=use.x.device)
+            cleaned = torch.where(keep, use.x, zeros), torch.where(keep, use.g, zeros.to(use.g.dtype))
+            made.append(replace(use, x=cleaned[0], g=cleaned[1]))
+        return made, g
+
+
+def _squares(module: nn.Module, use: Use, grams: dict[int, Tensor]) -> Tensor:
+    """By Gram matrices over time or the gradients themselves, whichever is smaller; equal gradients share theirs."""
+    xs, gs = use.batch_first()
+    steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
+    weight, bias = _trained(module, use.weight), _trained(module, use.bias)
+    if not weight:
+        return row_squares(gs.sum(1)) if bias else gs.new_zeros(len(gs))
+    if steps * (inside + outside) < inside * outside:
+        if id(use.g) not in grams:
+            grams[id(use.g)] = torch.bmm(gs, gs.transpose(1, 2), out=empty((len(gs), steps, steps), gs))
+        seen = torch.bmm(xs, xs.transpose(1, 2), out=empty((len(xs), steps, steps), xs))
+        # A bias is a weight on an input of one.
+        seen = seen.add_(1.0) if bias else seen
+        return seen.mul_(grams[id(use.g)]).sum((1, 2)).clamp_min(0)
+    made = row_squares(torch.bmm(gs.transpose(1, 2), xs, out=empty((len(gs), outside, inside), gs)))
+    return made + row_squares(gs.sum(1)) if bias else made
+
+
+def _put(made: Grads, module: nn.Module, name: str, rows: slice | None, value: Tensor, count: int | None) -> None:
+    """Add a use's gradient to those of its parameter's rows."""
+    if rows is None and name not in made:
+        made[name] = value
+        return
+    parameter = module.get_parameter(name)
+    shape = tuple(parameter.shape) if count is None else (count, *parameter.shape)
+    whole, at = made.setdefault(name, value.new_zeros(shape)), rows or slice(None)
+    (whole[at] if count is None else whole[:, at]).add_(value)
+
+
+def _trained(module: nn.Module, name: str | None) -> bool:
+    if name is None:
+        return False
+    parameter: nn.Parameter = module.get_parameter(name)
+    return bool(parameter.requires_grad)
