@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from privet.core.errors import InvalidParameter
-from privet.training.per_example.clipping import MEMORY
+from privet.training.per_example.reading import MEMORY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from privet.training.per_example.clipping import MEMORY
+from privet.training.per_example.reading import MEMORY
 from privet.training.per_example.watch import Watch
 
 

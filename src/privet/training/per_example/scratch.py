@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-_active: list[Scratch] = []
+_active: list[tuple[Scratch, Hashable]] = []
 
 
 class Scratch:
-    """Blocks that are handed out in the same order in every step, and grow to the largest that was asked for."""
+    """Blocks by name, each as large as the largest that was asked for under that name."""
 
     def __init__(self) -> None:
-        self._blocks: list[Tensor] = []
-        self._next = 0
+        self._blocks: dict[Hashable, Tensor] = {}
 
     @contextmanager
-    def used(self) -> Iterator[None]:
-        """Within the block ``empty`` hands out this memory; nothing of it may be kept beyond."""
-        self._next = 0
-        _active.append(self)
+    def used(self, place: Hashable = None) -> Iterator[None]:
+        """Within the block ``empty`` hands out this memory.
+
+        What is handed out at a ``place`` of its own lasts until that place is used again; what is handed out at none
+        lasts until somebody asks for the same name.
+        """
+        _active.append((self, place))
         try:
             yield
         finally:
             _active.pop()
 
-    def take(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        size, at = math.prod(shape), self._next
-        self._next += 1
-        if at == len(self._blocks):
-            self._blocks.append(torch.empty(0))
-        block = self._blocks[at]
-        if block.numel() < size or block.dtype != like.dtype or block.device != like.device:
-            # A quarter more, because batches differ in size.
-            block = self._blocks[at] = torch.empty(size + size // 4, dtype=like.dtype, device=like.device)
+    def take(self, place: Hashable, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        size, key = math.prod(shape), (place, name, like.dtype, like.device)
+        block = self._blocks.get(key)
+        if block is None or block.numel() < size:
+            # An eighth more, because batches differ in size.
+            block = self._blocks[key] = torch.empty(size + size // 8, dtype=like.dtype, device=like.device)
         return block[:size].view(shape)
 
+    def free(self) -> None:
+        """Give the memory back."""
+        self._blocks.clear()
 
-def empty(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """A tensor of any content, of the precision and on the device of ``like``."""
+
+def empty(name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """A tensor of any content, of the precision and on the device of ``like``; memory of earlier steps if there is."""
     if _active:
-        return _active[-1].take(shape, like)
+        scratch, place = _active[-1]
+        return scratch.take(place, name, shape, like)
     return torch.empty(shape, dtype=like.dtype, device=like.device)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from privet.training.per_example import recorded
 from privet.training.per_example.rule import Rule, rule_for
-from privet.training.per_example.uses import Use
+from privet.training.per_example.uses import Use, Uses
 
 
 @dataclass(slots=True, eq=False)
@@ -33,10 +33,13 @@ class Owner:
     module: nn.Module
     rule: Rule | None
     axes: list[CallAxes] = field(default_factory=list)
+    _named: dict[str, nn.Parameter] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, module: nn.Module, *, whole: bool) -> Owner:
-        return cls(name, module, None if whole else rule_for(module))
+        rule = None if whole else rule_for(module)
+        named = dict(module.named_parameters(recurse=rule is None or rule.below))
+        return cls(name, module, rule, [], named)
 
     def axes_of(self, number: int) -> CallAxes:
         """Axes of a call; a second forward pass before the backward one calls in the same order again."""
@@ -49,8 +52,7 @@ class Owner:
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable ones it answers for."""
-        named = self.module.named_parameters(recurse=self.rule is None or self.rule.below)
-        return {name: parameter for name, parameter in named if parameter.requires_grad}
+        return {name: parameter for name, parameter in self._named.items() if parameter.requires_grad}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,16 @@ class Call:
     grads: tuple[Tensor | None, ...] | None = None
     uses: list[Use] = field(default_factory=list)
     batch: int | None = None
+    dropped: bool = False
 
     @property
     def reached(self) -> bool:
         """Whether a backward pass came by."""
-        return self.grads is not None or any(use.g is not None for use in self.uses)
+        return self.dropped or self.grads is not None or any(use.reached for use in self.uses)
+
+    def drop(self) -> None:
+        """Its gradients are formed: let go of what they were formed from."""
+        self.dropped, self.leaves, self.outputs, self.grads = True, [], (), None
 
     def tensors(self) -> list[Tensor]:
         return [leaf for leaf in self.leaves if isinstance(leaf, Tensor)]
@@ -94,8 +101,8 @@ class _Tap(torch.autograd.Function):  # type: ignore[misc]
     """Hands outputs on and tells a call their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, call: Call, anchor: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        ctx.call = call
+    def forward(ctx: Any, tape: Tape, call: Call, anchor: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.tape, ctx.call = tape, call
         # Marked as changed in place rather than returned as views: a view could not be changed in place afterwards.
         ctx.mark_dirty(*tensors)
         ctx.set_materialize_grads(False)
@@ -104,15 +111,24 @@ class _Tap(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         ctx.call.grads = grads
-        return (None, None, *grads)
+        if ctx.tape.reached is not None:
+            ctx.tape.reached(ctx.call, None)
+        return (None, None, None, *grads)
+
+
+Reached: TypeAlias = Callable[[Call, Use | None], None]
 
 
 class Tape:
-    """Records the calls of owners; attached for as long as the module is trained."""
+    """Records the calls of owners; attached for as long as the module is trained.
+
+    ``reached`` is told when a backward pass has come by a call, or by one use in it.
+    """
 
     def __init__(self, owners: list[Owner]) -> None:
         self.calls: list[Call] = []
         self.owners = owners
+        self.reached: Reached | None = None
         self._anchor: Tensor | None = None
         self._hidden: list[list[nn.Parameter]] = []
         self._handles: list[Any] = []
@@ -163,12 +179,17 @@ class Tape:
         if self._paused or not torch.is_grad_enabled() or not owner.parameters():
             return None
         call = Call(owner, 0, [], None)
+        call.uses = Uses(lambda use: self._used(call, use))
         self.calls.append(call)
 
         def count(batch: int) -> None:
             call.batch = batch
 
         return call.uses, count
+
+    def _used(self, call: Call, use: Use) -> None:
+        if self.reached is not None:
+            self.reached(call, use)
 
     def _hooks(self, owner: Owner) -> tuple[Any, Any]:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -197,7 +218,7 @@ class Tape:
         taken = [self._own(outs[i], owner) for i in at]
         if self._anchor is None or (taken and self._anchor.device != taken[0].device):
             self._anchor = torch.zeros((), requires_grad=True, device=taken[0].device if taken else None)
-        tapped = _Tap.apply(call, self._anchor, *taken)
+        tapped = _Tap.apply(self, call, self._anchor, *taken)
         for i, tensor in zip(at, tapped, strict=True):
             outs[i] = tensor
         call.outputs = tuple(tensor.detach() for tensor in tapped)

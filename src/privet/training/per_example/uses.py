@@ -6,6 +6,7 @@ of its output. The rest is what it is for linear layers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,10 +32,43 @@ class Use:
     rows: slice | None = None
     bias_rows: slice | None = None
     time_first: bool = False
+    dropped: bool = False
+    told: Callable[[Use], None] | None = None
+
+    @property
+    def batch(self) -> int:
+        return int(self.x.shape[1 if self.time_first else 0])
+
+    @property
+    def reached(self) -> bool:
+        """Whether a backward pass came by."""
+        return self.dropped or self.g is not None
+
+    def reach(self, g: Tensor) -> None:
+        """Take the gradient of the output; whoever recorded the use is told."""
+        self.g = g
+        if self.told is not None:
+            self.told(self)
+
+    def drop(self) -> None:
+        """Its gradients are formed: let go of what they were formed from."""
+        self.dropped, self.x, self.g = True, self.x[:0], None
 
     def batch_first(self) -> tuple[Tensor, Tensor]:
         x, g = wide(self.x), wide(self.g) if self.g is not None else torch.zeros(0)
         return (x.transpose(0, 1), g.transpose(0, 1)) if self.time_first else (x, g)
+
+
+class Uses(list[Use]):
+    """The uses of one call. Each, once it is reached, is told to ``told``."""
+
+    def __init__(self, told: Callable[[Use], None]) -> None:
+        super().__init__()
+        self._told = told
+
+    def append(self, use: Use) -> None:
+        use.told = self._told
+        super().append(use)
 
 
 class _LinearTap(torch.autograd.Function):  # type: ignore[misc]
@@ -48,7 +82,7 @@ class _LinearTap(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
-        ctx.use.g = g
+        ctx.use.reach(g)
         (weight,) = ctx.saved_tensors
         # Under autocast the output has another precision than input and weight.
         below = (g @ weight.to(g.dtype)).to(ctx.kind) if ctx.needs_input_grad[0] else None
@@ -87,7 +121,7 @@ class UsesRule(Rule):
         for use in x:
             xs, gs = wide(use.x), wide(use.g)
             shape = (1, -1, 1) if use.time_first else (-1, 1, 1)
-            scaled = torch.mul(gs, factors.to(gs.dtype).view(shape), out=empty(tuple(gs.shape), gs)).flatten(0, 1)
+            scaled = torch.mul(gs, factors.to(gs.dtype).view(shape), out=empty("scaled", tuple(gs.shape), gs)).flatten(0, 1)
             if _trained(module, use.weight):
                 _put(made, module, use.weight, use.rows, scaled.t() @ xs.flatten(0, 1), None)
             if _trained(module, use.bias):
@@ -114,12 +148,12 @@ def _squares(module: nn.Module, use: Use, grams: dict[int, Tensor]) -> Tensor:
         return row_squares(gs.sum(1)) if bias else gs.new_zeros(len(gs))
     if steps * (inside + outside) < inside * outside:
         if id(use.g) not in grams:
-            grams[id(use.g)] = torch.bmm(gs, gs.transpose(1, 2), out=empty((len(gs), steps, steps), gs))
-        seen = torch.bmm(xs, xs.transpose(1, 2), out=empty((len(xs), steps, steps), xs))
+            grams[id(use.g)] = torch.bmm(gs, gs.transpose(1, 2), out=empty("gram", (len(gs), steps, steps), gs))
+        seen = torch.bmm(xs, xs.transpose(1, 2), out=empty("seen", (len(xs), steps, steps), xs))
         # A bias is a weight on an input of one.
         seen = seen.add_(1.0) if bias else seen
         return seen.mul_(grams[id(use.g)]).sum((1, 2)).clamp_min(0)
-    made = row_squares(torch.bmm(gs.transpose(1, 2), xs, out=empty((len(gs), outside, inside), gs)))
+    made = row_squares(torch.bmm(gs.transpose(1, 2), xs, out=empty("each", (len(gs), outside, inside), gs)))
     return made + row_squares(gs.sum(1)) if bias else made
 
 

@@ -11,17 +11,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
 from privet.core.errors import PermitError
-from privet.training.per_example.clipping import (
-    MEMORY,
-    ByParameter,
-    ClippedSum,
-    Factors,
-    clip_factors,
-    factored_sum,
-    grads_of_examples,
-)
+from privet.training.per_example.clipping import ClippedSum, Factors, clip_factors, factored_sum, grads_of_examples
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
 from privet.training.per_example.piece import Piece
+from privet.training.per_example.reading import MEMORY, ByParameter, Reader
 from privet.training.per_example.rule import in_precision
 from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Owner, Tape
@@ -49,6 +42,7 @@ class Watch:
         self._memory, self._scratch = memory, Scratch()
         self.batch_size = 0
         self._tape: Tape | None = None
+        self._reader: Reader | None = None
         self._batches: _Batches | None = None
 
     def guard(self) -> None:
@@ -76,6 +70,7 @@ class Watch:
                 return self._unrecorded(args, kwargs)
         if self._tape is None and self.batch_size:
             self._tape = _tape(self.module, args, kwargs)
+            self._reader = Reader(self._tape, memory=self._memory, scratch=self._scratch)
             self._tape.attach()
         return self.module(*args, **kwargs)
 
@@ -90,41 +85,42 @@ class Watch:
 
     def factored_sum(self, factors_of: Factors, *, scale: float = 1.0) -> ClippedSum:
         """See ``clipping.factored_sum``."""
-        tape = self._recorded()
-        if tape is None:
+        reader = self._recorded()
+        if reader is None:
             return ClippedSum({}, torch.zeros(0))
-        found = factored_sum(tape, factors_of, scale=scale, memory=self._memory, scratch=self._scratch)
-        tape.clear()
+        found = factored_sum(reader, factors_of, scale=scale)
+        reader.clear()
         return found
 
     def gradients(self) -> ByParameter:
         """Every recorded example's gradient, as it is; nothing after an empty batch. Shapes: (B, *parameter)."""
-        tape = self._recorded()
-        if tape is None:
+        reader = self._recorded()
+        if reader is None:
             return {}
-        found = grads_of_examples(tape)
-        tape.clear()
+        found = grads_of_examples(reader)
+        reader.clear()
         return found
 
-    def _recorded(self) -> Tape | None:
+    def _recorded(self) -> Reader | None:
         """What a step takes; None if it takes nothing."""
         if self._batches is not None:
             self._batches.step()
         if self._tape is None or not any(call.reached for call in self._tape.calls):
             self._drop_plain_gradients()
             return None
-        return self._tape
+        return self._reader
 
     def forget(self) -> None:
         """Drop what was recorded, as ``zero_grad`` does with gradients."""
-        if self._tape is not None:
-            self._tape.clear()
+        if self._reader is not None:
+            self._reader.clear()
 
     def release(self) -> None:
         """Take the hooks off; the module is as it was."""
         if self._tape is not None:
             self._tape.detach()
-        self._tape = None
+        self._tape, self._reader = None, None
+        self._scratch.free()
 
     def _drop_plain_gradients(self) -> None:
         # Before the first batch nothing hides the parameters, so an empty batch may have left gradients of zero.
@@ -189,7 +185,7 @@ def refuse_mixing(module: nn.Module, owners: list[Owner], args: Any, kwargs: Any
         tape = Tape(owners)
         with tape.attached():
             weights = _backward(module(*own_args, **own_kwargs), None)
-        together = grads_of_examples(tape)
+        together = grads_of_examples(Reader(tape))
         for number in range(3):
             one_args, one_kwargs = tree_map(lambda leaf, n=number: _only(leaf, n), (own_args, own_kwargs))
             _backward(module(*one_args, **one_kwargs), [weight[number : number + 1] for weight in weights])

@@ -19,16 +19,25 @@ class GroupNorm(Rule):
         return None
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
-        groups = module.num_groups if isinstance(module, nn.GroupNorm) else x.shape[1]
-        grouped = x.reshape(len(x), groups, -1)
-        variance, mean = torch.var_mean(grouped, 2, correction=0, keepdim=True)
-        normal = ((grouped - mean) * torch.rsqrt(variance + module.eps)).view_as(x)
-        made: Grads = {}
-        if trainable(module, "weight"):
-            made["weight"] = (g * normal).reshape(*x.shape[:2], -1).sum(2)
-        if trainable(module, "bias"):
-            made["bias"] = g.reshape(*x.shape[:2], -1).sum(2)
-        return made
+        count, channels = x.shape[:2]
+        groups, cells = (module.num_groups if isinstance(module, nn.GroupNorm) else channels), x[0, 0].numel()
+        x, g = x.reshape(count, channels, cells), g.reshape(count, channels, cells)
+        _, mean, scale = torch.native_group_norm(x, None, None, count, channels, cells, groups, module.eps)
+        # As one example whose channels are those of all, so that no example's is added to another's.
+        _, weight, bias = torch.ops.aten.native_group_norm_backward(
+            g.view(1, -1, cells),
+            x.view(1, -1, cells),
+            mean.view(1, -1),
+            scale.view(1, -1),
+            x.new_ones(count * channels),  # some backends fail without
+            1,
+            count * channels,
+            cells,
+            count * groups,
+            [False, True, True],
+        )
+        found = {"weight": weight.view(count, channels), "bias": bias.view(count, channels)}
+        return {name: grad for name, grad in found.items() if trainable(module, name)}
 
 
 RULE = GroupNorm()

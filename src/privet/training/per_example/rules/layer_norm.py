@@ -15,21 +15,21 @@ class LayerNorm(Rule):
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         shape = module.normalized_shape
-        axes = tuple(range(-len(shape), 0))
         made: Grads = {}
         if trainable(module, "weight"):
-            made["weight"] = _over_middle(g * self._normal(module, x, axes), len(shape))
+            normal = self._normal(module, x)
+            made["weight"] = _over_middle(normal.mul_(g), len(shape))
         if trainable(module, "bias"):
             made["bias"] = _over_middle(g, len(shape))
         return made
 
     @staticmethod
-    def _normal(module: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    def _normal(module: Any, x: Tensor) -> Tensor:
+        """The input as it is before scale and shift; never the input itself."""
+        shape = list(module.normalized_shape)
         if isinstance(module, nn.RMSNorm):
-            eps = torch.finfo(x.dtype).eps if module.eps is None else module.eps
-            return x * torch.rsqrt(x.square().mean(axes, keepdim=True) + eps)
-        variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
-        return (x - mean) * torch.rsqrt(variance + module.eps)
+            return torch.rms_norm(x, shape, None, module.eps)
+        return torch.layer_norm(x, shape, None, None, module.eps)
 
 
 def _over_middle(tensor: Tensor, kept: int) -> Tensor:

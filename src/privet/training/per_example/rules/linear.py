@@ -45,7 +45,7 @@ class Linear(Rule):
         steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
         if steps * (inside + outside) < inside * outside:
             # Rounding can make a sum of products of Gram entries negative where the norm is zero.
-            gram, other = (torch.bmm(part, part.transpose(1, 2), out=_square(part)) for part in (xs, gs))
+            gram, other = (torch.bmm(part, part.transpose(1, 2), out=_square(name, part)) for name, part in zip(("seen", "gram"), (xs, gs), strict=True))
             return gram.mul_(other).sum((1, 2)).clamp_min(0)
         return row_squares(_each(xs, gs))
 
@@ -68,15 +68,15 @@ class Linear(Rule):
 
 def _each(xs: Tensor, gs: Tensor) -> Tensor:
     """Every example's weight gradient. Shapes: (B, T, d) and (B, T, p) to (B, p, d)."""
-    return torch.bmm(gs.transpose(1, 2), xs, out=empty((len(gs), gs.shape[2], xs.shape[2]), gs))
+    return torch.bmm(gs.transpose(1, 2), xs, out=empty("weight", (len(gs), gs.shape[2], xs.shape[2]), gs))
 
 
-def _square(part: Tensor) -> Tensor:
-    return empty((len(part), part.shape[1], part.shape[1]), part)
+def _square(name: str, part: Tensor) -> Tensor:
+    return empty(name, (len(part), part.shape[1], part.shape[1]), part)
 
 
 def _scaled(part: Tensor, factors: Tensor) -> Tensor:
-    return torch.mul(part, factors.view(-1, *[1] * (part.dim() - 1)), out=empty(tuple(part.shape), part))
+    return torch.mul(part, factors.view(-1, *[1] * (part.dim() - 1)), out=empty("scaled", tuple(part.shape), part))
 
 
 RULE = Linear()

@@ -71,7 +71,8 @@ class _Recurrent(Recorded):
         names = [f"{part}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         biased = names[2:] if self.bias else [None, None]
         own = [Use(name, bias, x.detach(), time_first=True) for name, bias in zip(names[:2], biased, strict=True)]
-        uses += own
+        for use in own:
+            uses.append(use)
         found = [None if name is None else getattr(self, name).detach() for name in [*names[:2], *biased]]
         weights: Weights = tuple(found)  # type: ignore[assignment]
         anchor = torch.zeros((), requires_grad=True, device=x.device)

@@ -1,0 +1,167 @@
+"""Recorded calls as gradients of single examples: formed while the backward pass is at them, or when a sum is asked for.
+
+What is formed at once needs neither input nor output gradient afterwards, so that their memory is free for the rest of
+the backward pass, and works on what is still in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from privet.training.per_example import differentiate
+from privet.training.per_example.rule import Rule, in_precision, row_squares, wide
+from privet.training.per_example.scratch import Scratch
+from privet.training.per_example.tape import Call, Tape
+from privet.training.per_example.uses import Use
+
+# Bytes that kept gradients of single examples may take.
+MEMORY = 1 << 30
+
+Named: TypeAlias = dict[str, nn.Parameter]
+ByParameter: TypeAlias = dict[nn.Parameter, Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ruled:
+    """A call that a rule reads: batches in front."""
+
+    rule: Rule
+    module: nn.Module
+    parameters: Named
+    x: Any
+    g: Any
+    batch: int
+
+    def squares(self) -> Tensor:
+        return self.rule.squared_norms(self.module, self.x, self.g)
+
+    def each(self) -> ByParameter:
+        grads = self.rule.per_example(self.module, self.x, self.g)
+        return {self.parameters[name]: grad for name, grad in grads.items()}
+
+    def size(self) -> int:
+        """Bytes of every example's gradient."""
+        return self.batch * sum(int(p.numel()) * int(p.element_size()) for p in self.parameters.values())
+
+    def direct(self) -> bool:
+        return self.rule.direct(self.x, self.g)
+
+    def weighted(self, factors: Tensor, good: Tensor | None) -> ByParameter:
+        x, g = (self.x, self.g) if good is None else self.rule.left_out(self.x, self.g, good)
+        totals = self.rule.weighted(self.module, x, g, factors)
+        return {self.parameters[name]: total for name, total in totals.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Differentiated:
+    """A call whose module is differentiated once more."""
+
+    call: Call
+    parameters: Named
+
+    def each(self) -> ByParameter:
+        return {self.parameters[name]: grad for name, grad in differentiate.per_example(self.call).items()}
+
+
+class Reader:
+    """What a tape recorded, by parameter. ``kept`` holds every example's gradient where it is formed already.
+
+    ``memory`` in bytes may be taken by what is formed during the backward pass; it changes speed, not results.
+    ``scratch`` is memory of earlier steps to work in.
+    """
+
+    def __init__(self, tape: Tape, *, memory: int = 0, scratch: Scratch | None = None) -> None:
+        self._tape, self._memory = tape, memory
+        self.scratch = scratch or Scratch()
+        self.kept: ByParameter = {}
+        self._squares: ByParameter = {}
+        self._left, self._number = memory, 0
+        if memory:
+            tape.reached = self._reached
+
+    def clear(self) -> None:
+        """Forget the step."""
+        self._tape.clear()
+        self.kept, self._squares = {}, {}
+        self._left, self._number = self._memory, 0
+
+    @property
+    def squares(self) -> list[Tensor]:
+        """Squared norms of what is kept. Shapes: (B,) each."""
+        return list(self._squares.values())
+
+    def keep(self, part: Ruled | Differentiated) -> None:
+        """Form every example's gradient; what several calls give one parameter adds up before its norm is taken."""
+        self._number += 1
+        with self._tape.paused(), self.scratch.used(self._number):
+            found = part.each()
+        for parameter, grad in found.items():
+            self.kept[parameter] = self.kept[parameter] + grad if parameter in self.kept else grad
+            self._squares[parameter] = row_squares(wide(self.kept[parameter]))
+
+    def rest(self) -> list[Ruled | Differentiated]:
+        """Calls that the backward pass reached and of which nothing is formed."""
+        return [part for call in self._tape.calls for part in _parts(call)]
+
+    def _reached(self, call: Call, use: Use | None) -> None:
+        """A backward pass has come by: form gradients now if that is the quickest way and there is memory."""
+        part = _of_use(call, use) if use is not None else _of_call(call)
+        if not isinstance(part, Ruled) or not part.direct() or part.size() > self._left:
+            return
+        self._left -= part.size()
+        with torch.no_grad(), torch.autocast(self._device(part), enabled=False):
+            self.keep(part)
+        if use is not None:
+            use.drop()
+        else:
+            call.drop()
+
+
+    @staticmethod
+    def _device(part: Ruled) -> str:
+        return str(next(iter(part.parameters.values())).device.type)
+
+
+def _parts(call: Call) -> Iterator[Ruled | Differentiated]:
+    if call.owner.runs:
+        uses = [use for use in call.uses if use.g is not None]
+        if uses:
+            yield _of_uses(call, uses)
+        return
+    part = _of_call(call)
+    if part is not None:
+        yield part
+
+
+def _of_use(call: Call, use: Use) -> Ruled | None:
+    # Rows of a parameter would be padded to the whole of it.
+    return _of_uses(call, [use]) if use.rows is None and use.bias_rows is None else None
+
+
+def _of_uses(call: Call, uses: list[Use]) -> Ruled:
+    if call.owner.rule is None:
+        raise AssertionError("uses belong to a rule")
+    names = {name for use in uses for name in (use.weight, use.bias)}
+    parameters = {name: parameter for name, parameter in call.owner.parameters().items() if name in names}
+    return Ruled(call.owner.rule, call.owner.module, parameters, uses, None, uses[0].batch)
+
+
+def _of_call(call: Call) -> Ruled | Differentiated | None:
+    grads, owner = call.grads or (), call.owner
+    first = next((grad for grad in grads if grad is not None), None)
+    if first is None:
+        return None
+    if owner.rule is None or any(grad is not None for grad in grads[1:]):
+        # A rule reads the first output alone.
+        return Differentiated(call, owner.parameters())
+    axes, parameters = owner.axes_of(call.number), owner.parameters()
+    x, g = call.tensors()[0].movedim(axes.inputs[0] or 0, 0), first.movedim(axes.outputs[0] or 0, 0)
+    kind = next(iter(parameters.values())).dtype
+    # Under mixed precision both may be of half; norms and sums are made in single precision.
+    x, g = wide(in_precision(x, kind)), wide(in_precision(g, kind))
+    return Ruled(owner.rule, owner.module, parameters, x, g, len(g))
