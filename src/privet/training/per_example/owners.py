@@ -139,7 +139,7 @@ def _calls(
     module: nn.Module, owners: list[Owner], args: tuple[Any, ...], kwargs: dict[str, Any], size: int
 ) -> tuple[list[Call], set[nn.Parameter]]:
     """The calls of one pass over so many examples, and the parameters that got a gradient behind the owners' backs."""
-    tape = Tape(owners)
+    tape = Tape(owners, outputs=True)
     with tape.attached():
         own_args, own_kwargs = tree_map(lambda leaf: first(leaf, size), (args, kwargs))
         out = module(*own_args, **own_kwargs)

@@ -103,10 +103,9 @@ class _Tap(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, tape: Tape, call: Call, anchor: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.tape, ctx.call = tape, call
-        # Marked as changed in place rather than returned as views: a view could not be changed in place afterwards.
-        ctx.mark_dirty(*tensors)
         ctx.set_materialize_grads(False)
-        return tensors
+        # Neither inputs nor views of them, which could not be changed in place afterwards.
+        return tuple(_alias(tensor) for tensor in tensors)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -122,13 +121,15 @@ Reached: TypeAlias = Callable[[Call, Use | None], None]
 class Tape:
     """Records the calls of owners; attached for as long as the module is trained.
 
-    ``reached`` is told when a backward pass has come by a call, or by one use in it.
+    ``reached`` is told when a backward pass has come by a call, or by one use in it. Outputs are held only on request:
+    they would keep memory that the pass itself lets go of.
     """
 
-    def __init__(self, owners: list[Owner]) -> None:
+    def __init__(self, owners: list[Owner], *, outputs: bool = False) -> None:
         self.calls: list[Call] = []
         self.owners = owners
         self.reached: Reached | None = None
+        self._outputs = outputs
         self._anchor: Tensor | None = None
         self._hidden: list[list[nn.Parameter]] = []
         self._handles: list[Any] = []
@@ -221,12 +222,17 @@ class Tape:
         tapped = _Tap.apply(self, call, self._anchor, *taken)
         for i, tensor in zip(at, tapped, strict=True):
             outs[i] = tensor
-        call.outputs = tuple(tensor.detach() for tensor in tapped)
+        if self._outputs:
+            call.outputs = tuple(tensor.detach() for tensor in tapped)
         self.calls.append(call)
         return tree_unflatten(outs, shape)
 
     @staticmethod
     def _own(tensor: Tensor, owner: Owner) -> Tensor:
-        """A tensor that may be marked as changed: layers with a rule never keep their output, others might."""
-        plain = owner.rule is not None and not tensor._is_view() and not (tensor.is_leaf and tensor.requires_grad)
-        return tensor if plain else tensor.clone()
+        """A tensor that may be changed in place: layers with a rule never keep their output, others might."""
+        return tensor if owner.rule is not None else tensor.clone()
+
+
+def _alias(tensor: Tensor) -> Tensor:
+    """Another tensor on the same memory."""
+    return torch.empty(0, dtype=tensor.dtype, device=tensor.device).set_(tensor)
