@@ -121,7 +121,6 @@ class Reader:
         else:
             call.drop()
 
-
     @staticmethod
     def _device(part: Ruled) -> str:
         return str(next(iter(part.parameters.values())).device.type)

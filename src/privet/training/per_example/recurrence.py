@@ -71,7 +71,7 @@ class LstmPass(torch.autograd.Function):  # type: ignore[misc]
             if t:
                 hidden = torch.addmm(above[t - 1], factors[t], again)
         for use in ctx.uses:
-            use.reach(factors)
+            use.g = factors
         return (
             factors @ into if ctx.needs_input_grad[0] else None,
             factors[0] @ again if ctx.needs_input_grad[1] else None,
@@ -121,8 +121,7 @@ class GruPass(torch.autograd.Function):  # type: ignore[misc]
             state = torch.addmm(state * z[t], inside[t], again)
             if t:
                 state = state.add_(above[t - 1])
-        ctx.uses[0].reach(outside)
-        ctx.uses[1].reach(inside)
+        ctx.uses[0].g, ctx.uses[1].g = outside, inside
         wanted = ctx.needs_input_grad
         return outside @ into if wanted[0] else None, state if wanted[1] else None, None, None, None
 
@@ -156,7 +155,7 @@ class RnnPass(torch.autograd.Function):  # type: ignore[misc]
             slopes[t].mul_(state.add_(above[t]))
             state = slopes[t] @ again
         for use in ctx.uses:
-            use.reach(slopes)
+            use.g = slopes
         wanted = ctx.needs_input_grad
         return slopes @ into if wanted[0] else None, state if wanted[1] else None, None, None, None, None
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, row_squares, wide
+from privet.training.per_example.rule import Grads, Rule, forming_pays, row_squares, wide
 from privet.training.per_example.scratch import empty
 
 
@@ -38,6 +38,10 @@ class Use:
     @property
     def batch(self) -> int:
         return int(self.x.shape[1 if self.time_first else 0])
+
+    @property
+    def steps(self) -> int:
+        return int(self.x.shape[0 if self.time_first else 1])
 
     @property
     def reached(self) -> bool:
@@ -99,62 +103,87 @@ def tapped_linear(use: Use, x: Tensor, weight: Tensor, bias: Tensor | None) -> T
 class UsesRule(Rule):
     """Norms and sums of layers that are recorded as uses. ``x`` of the methods is the list of them, ``g`` unused."""
 
-    def squared_norms(self, module: nn.Module, x: Any, g: Any) -> Tensor:
-        grams: dict[int, Tensor] = {}
-        return torch.stack([_squares(module, use, grams) for use in x]).sum(0)
-
     def direct(self, x: Any, g: Any) -> bool:
-        return False
+        return all(forming_pays(use.steps, use.x.shape[2], use.g.shape[2]) for use in x)
+
+    def squared_norms(self, module: nn.Module, x: Any, g: Any) -> Tensor:
+        return torch.stack([_squares(module, together) for together in _by_gradient(x)]).sum(0)
 
     def per_example(self, module: nn.Module, x: Any, g: Any) -> Grads:
         made: Grads = {}
         for use in x:
             xs, gs = use.batch_first()
             if _trained(module, use.weight):
-                _put(made, module, use.weight, use.rows, torch.bmm(gs.transpose(1, 2), xs), len(gs))
+                each = torch.bmm(gs.transpose(1, 2), xs, out=empty(use.weight, (len(gs), gs.shape[2], xs.shape[2]), gs))
+                _put(made, module, use.weight, use.rows, each, len(gs))
             if _trained(module, use.bias):
                 _put(made, module, str(use.bias), use.bias_rows, gs.sum(1), len(gs))
         return made
 
     def weighted(self, module: nn.Module, x: Any, g: Any, factors: Tensor) -> Grads:
         made: Grads = {}
-        for use in x:
-            xs, gs = wide(use.x), wide(use.g)
-            shape = (1, -1, 1) if use.time_first else (-1, 1, 1)
-            scaled = torch.mul(gs, factors.to(gs.dtype).view(shape), out=empty("scaled", tuple(gs.shape), gs)).flatten(0, 1)
-            if _trained(module, use.weight):
-                _put(made, module, use.weight, use.rows, scaled.t() @ xs.flatten(0, 1), None)
-            if _trained(module, use.bias):
-                _put(made, module, str(use.bias), use.bias_rows, scaled.sum(0), None)
+        for together in _by_gradient(x):
+            gs, shape = wide(together[0].g), (1, -1, 1) if together[0].time_first else (-1, 1, 1)
+            scaled = torch.mul(gs, factors.to(gs.dtype).view(shape), out=empty("scaled", tuple(gs.shape), gs))
+            scaled = scaled.flatten(0, 1)
+            weights = [use for use in together if _trained(module, use.weight)]
+            if weights:
+                # One product for all, because a wide one is quicker than several.
+                totals = (scaled.t() @ _side_by_side(weights).flatten(0, 1)).split([u.x.shape[2] for u in weights], 1)
+                for use, total in zip(weights, totals, strict=True):
+                    _put(made, module, use.weight, use.rows, total, None)
+            biases = [use for use in together if _trained(module, use.bias)]
+            total = scaled.sum(0) if biases else scaled
+            for number, use in enumerate(biases):
+                _put(made, module, str(use.bias), use.bias_rows, total.clone() if number else total, None)
         return made
 
     def left_out(self, x: Any, g: Any, good: Tensor) -> tuple[Any, Any]:
-        made = []
+        made, cleaned = [], {}
         for use in x:
-            shape = (1, -1, 1) if use.time_first else (-1, 1, 1)
-            keep = good.view(shape)
+            keep = good.view((1, -1, 1) if use.time_first else (-1, 1, 1))
             zeros = torch.zeros((), dtype=use.x.dtype, device=use.x.device)
-            cleaned = torch.where(keep, use.x, zeros), torch.where(keep, use.g, zeros.to(use.g.dtype))
-            made.append(replace(use, x=cleaned[0], g=cleaned[1]))
+            if id(use.g) not in cleaned:
+                cleaned[id(use.g)] = torch.where(keep, use.g, zeros.to(use.g.dtype))
+            made.append(replace(use, x=torch.where(keep, use.x, zeros), g=cleaned[id(use.g)]))
         return made, g
 
 
-def _squares(module: nn.Module, use: Use, grams: dict[int, Tensor]) -> Tensor:
-    """By Gram matrices over time or the gradients themselves, whichever is smaller; equal gradients share theirs."""
-    xs, gs = use.batch_first()
-    steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
-    weight, bias = _trained(module, use.weight), _trained(module, use.bias)
-    if not weight:
-        return row_squares(gs.sum(1)) if bias else gs.new_zeros(len(gs))
-    if steps * (inside + outside) < inside * outside:
-        if id(use.g) not in grams:
-            grams[id(use.g)] = torch.bmm(gs, gs.transpose(1, 2), out=empty("gram", (len(gs), steps, steps), gs))
+def _by_gradient(uses: list[Use]) -> list[list[Use]]:
+    """Uses whose outputs were added to each other have one gradient and can be done together."""
+    made: dict[int, list[Use]] = {}
+    for use in uses:
+        made.setdefault(id(use.g), []).append(use)
+    return list(made.values())
+
+
+def _side_by_side(uses: list[Use]) -> Tensor:
+    parts = [wide(use.x) for use in uses]
+    if len(parts) == 1:
+        return parts[0]
+    shape = (*parts[0].shape[:2], sum(part.shape[2] for part in parts))
+    return torch.cat(parts, 2, out=empty("inputs", shape, parts[0]))
+
+
+def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
+    """By Gram matrices over time or the gradients themselves, whichever is smaller."""
+    weights = [use for use in uses if _trained(module, use.weight)]
+    biases = sum(_trained(module, use.bias) for use in uses)
+    _, gs = uses[0].batch_first()
+    steps, outside, inside = gs.shape[1], gs.shape[2], sum(use.x.shape[2] for use in weights)
+    if weights and steps * (inside + outside) < inside * outside:
+        xs = _side_by_side(weights)
+        xs = xs.transpose(0, 1) if uses[0].time_first else xs
+        gram = torch.bmm(gs, gs.transpose(1, 2), out=empty("gram", (len(gs), steps, steps), gs))
         seen = torch.bmm(xs, xs.transpose(1, 2), out=empty("seen", (len(xs), steps, steps), xs))
-        # A bias is a weight on an input of one.
-        seen = seen.add_(1.0) if bias else seen
-        return seen.mul_(grams[id(use.g)]).sum((1, 2)).clamp_min(0)
-    made = row_squares(torch.bmm(gs.transpose(1, 2), xs, out=empty("each", (len(gs), outside, inside), gs)))
-    return made + row_squares(gs.sum(1)) if bias else made
+        # A bias is a weight on an input of one. Rounding can make a sum negative where the norm is zero.
+        return seen.add_(biases).mul_(gram).sum((1, 2)).clamp_min(0)
+    total = row_squares(gs.sum(1)) * biases if biases else gs.new_zeros(len(gs))
+    for use in weights:
+        xs, _ = use.batch_first()
+        made = empty("each", (len(gs), outside, xs.shape[2]), gs)
+        total = total + row_squares(torch.bmm(gs.transpose(1, 2), xs, out=made))
+    return total
 
 
 def _put(made: Grads, module: nn.Module, name: str, rows: slice | None, value: Tensor, count: int | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,13 +21,15 @@ from privet.training.per_example.scratch import empty
 
 # Which way is quicker depends on the batch's size only roughly.
 _MANY = 16
+# Examples whose patches are laid out at once: few enough for the cache.
+_COLUMNS = 8
 
 
 class Convolution(Rule):
     types = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
     def __init__(self) -> None:
-        self._quicker: dict[Any, Callable[..., Tensor]] = {}
+        self._quickest: dict[Any, Callable[..., None]] = {}
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         made: Grads = {}
@@ -49,32 +52,38 @@ class Convolution(Rule):
         return made
 
     def _of_weights(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
-        """By the quicker of two ways, which give the same up to rounding; a short race at the first step decides."""
+        """By the quickest of several ways, which give the same up to rounding; a short race at the first step decides."""
         padded, padding = self._padded(module, x)
-        if not _unfolds(module, x):
-            return self._by_groups(module, padded, g, padding)
+        made = empty("weight", (len(x), *module.weight.shape), x)
         key = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation, len(x) > _MANY)
-        if key not in self._quicker:
-            ways = (self._by_groups, self._by_columns)
-            times = [_seconds(way, module, padded, g, padding) for way in ways]
-            self._quicker[key] = ways[times.index(min(times))]
-        return self._quicker[key](module, padded, g, padding)
+        if key not in self._quickest:
+            ways = [partial(self._by_groups, most=most) for most in (len(x), 16, 1) if most <= len(x)]
+            ways += [self._by_columns] if _unfolds(module, x) else []
+            times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
+            self._quickest[key] = ways[times.index(min(times))] if len(x) else ways[0]
+        self._quickest[key](module, padded, g, padding, made)
+        return made
 
-    def _by_groups(self, module: Any, x: Tensor, g: Tensor, padding: list[int]) -> Tensor:
-        """Every example is a group of its own: (1, B * channels, ...), weights repeated B times."""
-        count, weight = len(x), module.weight.detach().to(x.dtype)
-        merged, out = x.reshape(1, -1, *x.shape[2:]), g.reshape(1, -1, *g.shape[2:])
-        repeated = weight.repeat(count, *[1] * (weight.dim() - 1))
-        found = self._backward(module, merged, out, repeated, padding, module.groups * count)
-        return found.view(count, *weight.shape)
+    def _by_groups(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor, *, most: int) -> None:
+        """Every example is a group of its own, so many at a time: (1, n * channels, ...)."""
+        weight = module.weight.detach().to(x.dtype)
+        for at in range(0, len(x), most or 1):
+            part, out, into = (tensor[at : at + most] for tensor in (x, g, made))
+            count = len(part)
+            merged, out = part.reshape(1, -1, *x.shape[2:]), out.reshape(1, -1, *g.shape[2:])
+            # Only the shape of the weights counts.
+            like = weight[:1, :1].expand(count * len(weight), *weight.shape[1:])
+            found = self._backward(module, merged, out, like, padding, module.groups * count)
+            into.copy_(found.view_as(into))
 
-    def _by_columns(self, module: Any, x: Tensor, g: Tensor, padding: list[int]) -> Tensor:
-        """Patches as columns, one product for each example. Shapes: columns (B, channels * kernel, places)."""
+    def _by_columns(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> None:
+        """Patches as columns, one product for each example. Shapes: columns (n, channels * kernel, places)."""
         weight = module.weight
-        columns = empty("columns", (len(x), weight[0].numel(), g[0, 0].numel()), x)
-        torch._C._nn.im2col(x, weight.shape[2:], module.dilation, padding, module.stride, out=columns)
-        made = empty("weight", (len(x), len(weight), columns.shape[1]), x)
-        return torch.bmm(g.flatten(2), columns.transpose(1, 2), out=made).view(len(x), *weight.shape)
+        for at in range(0, len(x), _COLUMNS):
+            part, out, into = (tensor[at : at + _COLUMNS] for tensor in (x, g, made))
+            columns = empty("columns", (len(part), weight[0].numel(), g[0, 0].numel()), x)
+            torch._C._nn.im2col(part, weight.shape[2:], module.dilation, padding, module.stride, out=columns)
+            torch.bmm(out.flatten(2), columns.transpose(1, 2), out=into.flatten(2))
 
     @staticmethod
     def _padded(module: Any, x: Tensor) -> tuple[Tensor, list[int]]:
@@ -108,13 +117,14 @@ def _unfolds(module: Any, x: Tensor) -> bool:
     return isinstance(module, nn.Conv2d) and module.groups == 1 and x.device.type == "cpu" and len(x) > 0
 
 
-def _seconds(way: Callable[..., Tensor], *arguments: Any) -> float:
-    """Wall time of the best of three runs: the first touches fresh memory."""
+def _seconds(way: Callable[..., None], *arguments: Any) -> float:
+    """Time of the best of three runs: the first touches fresh memory."""
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     times = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = clock()
         way(*arguments)
-        times.append(time.perf_counter() - begun)
+        times.append(clock() - begun)
     return min(times)
 
 

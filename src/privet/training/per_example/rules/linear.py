@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, middle, row_squares, trainable
+from privet.training.per_example.rule import Grads, Rule, forming_pays, middle, row_squares, trainable
 from privet.training.per_example.scratch import empty
 
 
@@ -19,7 +19,9 @@ class Linear(Rule):
     types = (nn.Linear,)
 
     def direct(self, x: Tensor, g: Tensor) -> bool:
-        return bool(g.dim() > 2)  # with one step a norm is a product of two
+        if g.dim() == 2:
+            return False  # with one step a norm is a product of two
+        return forming_pays(x.flatten(1, -2).shape[1], x.shape[-1], g.shape[-1])
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         xs, gs = middle(x), middle(g)
@@ -45,7 +47,10 @@ class Linear(Rule):
         steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
         if steps * (inside + outside) < inside * outside:
             # Rounding can make a sum of products of Gram entries negative where the norm is zero.
-            gram, other = (torch.bmm(part, part.transpose(1, 2), out=_square(name, part)) for name, part in zip(("seen", "gram"), (xs, gs), strict=True))
+            gram, other = (
+                torch.bmm(part, part.transpose(1, 2), out=_square(name, part))
+                for name, part in zip(("seen", "gram"), (xs, gs), strict=True)
+            )
             return gram.mul_(other).sum((1, 2)).clamp_min(0)
         return row_squares(_each(xs, gs))
 
