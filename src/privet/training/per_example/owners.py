@@ -38,14 +38,16 @@ def find_owners(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     _refuse_by_name(module)
     names = {part: name for name, part in module.named_modules()}
     whole: set[nn.Module] = set()
+    apart: set[nn.Module] = set()
     with undisturbed(module):
         before = {name: buffer.clone() for name, buffer in module.named_buffers()}
         for _ in range(2 * len(names) + 1):
-            owners = _owners(module, names, whole)
+            owners = _owners(names, whole, apart)
             moved = _probe(module, owners, args, kwargs)
             if not moved:
                 break
-            whole |= {_above(module, names, owner) for owner in moved}
+            apart |= {owner.module for owner in moved if owner.rule is not None and owner.rule.dissolves}
+            whole |= {_above(module, owner) for owner in moved if owner.module not in apart}
         _refuse_written_buffers(module, before)
     for owner in owners:
         _refuse_dropout(owner)
@@ -85,28 +87,24 @@ def _refuse_dropout(owner: Owner) -> None:
         )
 
 
-def _owners(module: nn.Module, names: dict[nn.Module, str], whole: set[nn.Module]) -> list[Owner]:
+def _owners(names: dict[nn.Module, str], whole: set[nn.Module], apart: set[nn.Module]) -> list[Owner]:
     """Modules that hold trainable parameters, but for those below a module that answers for everything below it."""
     found: list[Owner] = []
     covered: set[nn.Module] = set()
     for part, name in names.items():  # parents come before their children
         if part in covered:
             continue
-        if part in whole or (rule_for(part) is None and any(p.requires_grad for p in part.parameters(recurse=False))):
+        rule = None if part in apart else rule_for(part)
+        if part in whole or (rule is None and any(p.requires_grad for p in part.parameters(recurse=False))):
             found.append(Owner.of(name, part, whole=True))
             covered |= set(part.modules())
-        elif any(p.requires_grad for p in part.parameters(recurse=_below(part))):
+        elif any(p.requires_grad for p in part.parameters(recurse=rule is not None and rule.below)):
             found.append(Owner.of(name, part, whole=False))
-            covered |= set(part.modules()) if _below(part) else set()
+            covered |= set(part.modules()) if rule is not None and rule.below else set()
     return found
 
 
-def _below(part: nn.Module) -> bool:
-    rule = rule_for(part)
-    return rule is not None and rule.below
-
-
-def _above(module: nn.Module, names: dict[nn.Module, str], owner: Owner) -> nn.Module:
+def _above(module: nn.Module, owner: Owner) -> nn.Module:
     """Who answers instead: the same module without its rule, or, where it had none, the module around it."""
     if owner.rule is not None:
         return owner.module

@@ -27,6 +27,8 @@ class Rule(ABC):
     recorded: ClassVar[Mapping[type[nn.Module], type]] = {}
     # Whether the rule answers for modules below, too.
     below: ClassVar[bool] = False
+    # Whether these have rules of their own, which answer where this one cannot.
+    dissolves: ClassVar[bool] = False
 
     def refusal(self, module: Any) -> str | None:
         """Why this module cannot be private and what to use instead, or None."""

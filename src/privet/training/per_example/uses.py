@@ -171,6 +171,13 @@ def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
     biases = sum(_trained(module, use.bias) for use in uses)
     _, gs = uses[0].batch_first()
     steps, outside, inside = gs.shape[1], gs.shape[2], sum(use.x.shape[2] for use in weights)
+    if steps == 1:
+        seen = (
+            torch.stack([row_squares(wide(use.x)) for use in weights]).sum(0)
+            if weights
+            else torch.zeros_like(gs[:, 0, 0])
+        )
+        return seen.add_(biases).mul_(row_squares(gs))
     if weights and steps * (inside + outside) < inside * outside:
         xs = _side_by_side(weights)
         xs = xs.transpose(0, 1) if uses[0].time_first else xs
