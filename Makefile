@@ -9,12 +9,13 @@ PEERS := .venv-peers
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-kills check format bench clean
+.PHONY: help demo test test-kills check format bench bench-training clean
 help:
 	@echo "make demo    run the first study on real health records and print where its report is"
 	@echo "make test    every test"
 	@echo "make test-kills  a thousand kills leave no uncharged release"
 	@echo "make check   format, lint, types, strata"
+	@echo "make bench-training  private training steps beside plain ones and the peers'"
 	@echo "make bench   every figure of the README, printed and kept in benchmarks/results"
 
 $(DEMO): pyproject.toml constraints.txt
@@ -54,6 +55,10 @@ format: $(DEV)
 
 bench: $(DEV) $(PEERS)/.installed
 	$(BIN)/python benchmarks/run.py --peer-python $(PEERS)/bin/python
+
+# Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about fifteen minutes.
+bench-training: $(DEV) $(PEERS)/.installed
+	$(BIN)/python benchmarks/training.py --peer-python $(PEERS)/bin/python
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache

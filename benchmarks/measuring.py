@@ -43,13 +43,15 @@ def interleaved_seconds(works: dict[str, Callable[[], float]], *, rounds: int) -
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def show(title: str, *, columns: list[str], rows: list[list[object]]) -> None:
-    """Print a small table."""
+def show(title: str, *, columns: list[str], rows: list[list[object]]) -> str:
+    """Print a small table, and give it as Markdown."""
     cells = [columns, *[[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     print(f"\n{title}")
     for row in cells:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    return "\n".join([f"**{title}**", "", lines[0], "|" + "---|" * len(columns), *lines[1:], "", ""])
 
 
 def keep(name: str, body: dict[str, Any], *, packages: list[str]) -> None:

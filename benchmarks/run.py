@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "measuring", "peers", "training_models"}
+NOT_BENCHMARKS = {"run", "measuring", "peers", "drawing", "training_models", "training_memory", "training_peer"}
 
 
 def benchmarks() -> list[str]:

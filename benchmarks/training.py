@@ -1,73 +1,44 @@
-"""A private step beside a plain one, ours and Opacus', interleaved in one run; one thread.
+"""A private step beside a plain one: ours, Opacus' and fastDP's, interleaved in one run; one thread, CPU time, memory.
 
-python benchmarks/training.py [--peer-python PATH]
+python benchmarks/training.py [--peer-python PATH] [--rounds N] [--only TEXT] [--no-memory]
 
 Each library is held to the plain step of its own process, so that no process' luck counts. Steps are whole: forward,
-backward, clip, noise, SGD. Noise is secure by default in ours and a statistical generator's in Opacus.
+backward, clip, noise, SGD. Noise is secure by default in ours and a statistical generator's in the peers. ``fused`` is
+what ``privet.training.fit`` runs for chains of linear layers. With an accelerator the same is timed on it, ours alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
+import itertools
+import sys
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from measuring import interleaved_seconds, keep, show, timed
+from drawing import bars
+from measuring import RESULTS, interleaved_seconds, keep, show
 from peers import Peer
 from privet.core.neighbours import PrivacyUnit, Relation
 from privet.noise.secure import SecureNoise
 from privet.training.clipping import FlatClipping
+from privet.training.engine.criterion import PrivateCriterion
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
 from privet.training.noise_law import IndependentNoise
+from privet.training.per_example.piece import Piece
 from privet.training.sampling import PoissonSampling
 from privet.training.training_plan import TrainingPlan
-from training_models import models
+from training_memory import measured
+from training_models import Problem, problems
+from training_peer import plain
 
-PEER = """
-import copy, sys, warnings
-warnings.simplefilter("ignore")
-sys.path.insert(0, {folder!r})
-import torch, torch.nn as nn, torch.nn.functional as F
-from torch.utils.data import DataLoader, TensorDataset
-torch.set_num_threads(1)
-from training_models import models
-from opacus import PrivacyEngine
-from opacus.layers import DPLSTM
-
-def plain(net, x, y):
-    opt = torch.optim.SGD(net.parameters(), lr=1e-3)
-    def step():
-        opt.zero_grad()
-        F.cross_entropy(net(x), y).backward()
-        opt.step()
-    return step
-
-def private(net, x, y, mode):
-    loader = DataLoader(TensorDataset(torch.zeros(len(x), 1), y), batch_size=len(x))
-    made = PrivacyEngine().make_private(module=net.train(), optimizer=torch.optim.SGD(net.parameters(), lr=1e-3),
-        data_loader=loader, noise_multiplier=1.0, max_grad_norm=1.0, poisson_sampling=False, grad_sample_mode=mode,
-        **(dict(criterion=nn.CrossEntropyLoss()) if mode == "ghost" else {{}}))
-    net, opt = made[0], made[1]
-    loss = made[2] if mode == "ghost" else F.cross_entropy
-    def step():
-        opt.zero_grad()
-        loss(net(x), y).backward()
-        opt.step()
-    return step
-
-for name, (net, x, y) in models().items():
-    works["plain|" + name] = plain(net, x, y)
-for mode in ("hooks", "ghost"):
-    for name, (net, x, y) in models(DPLSTM).items():
-        works["Opacus " + mode + "|" + name] = private(net, x, y, mode)
-"""
+PEER = "import sys; sys.path.insert(0, {folder!r}); from training_peer import fill; fill(works)"
+GOALS = {"logistic": 0.8, "MLP": 1.08, "CNN": 1.0, "WRN": 1.15, "LSTM": 1.12, "transformer 4": 1.1, "LoRA": 1.0}
 
 
 class EndlessNoise:
@@ -75,62 +46,135 @@ class EndlessNoise:
 
     done = 1
 
+    def __init__(self) -> None:
+        self._source = SecureNoise()
+
     def next(self, *, number: int | None) -> SecureNoise:
-        return SecureNoise()
+        return self._source
 
 
-def plain(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
-    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(net(x), y).backward()
-        optimizer.step()
-
-    return step
-
-
-def private(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
-    sampling = PoissonSampling(Fraction(1, 100), expected_batch_size=float(len(x)))
+def _private(problem: Problem, memory: int | None) -> tuple[PrivateModule, PrivateOptimizer]:
+    sampling = PoissonSampling(Fraction(1, 100), expected_batch_size=float(len(problem.x)))
     plan = TrainingPlan("benchmark", PrivacyUnit("example"), Relation.ZERO_OUT, sampling, FlatClipping(1.0),
                         IndependentNoise(1.0), 10**6)  # fmt: skip
-    module = PrivateModule(net)
+    module = PrivateModule(problem.net) if memory is None else PrivateModule(problem.net, memory=memory)
     optimizer = PrivateOptimizer(
-        torch.optim.SGD(net.parameters(), lr=1e-3), module=module, plan=plan, loss_reduction="mean"
+        torch.optim.SGD(problem.trained(), lr=1e-3), module=module, plan=plan, loss_reduction="mean"
     )
     optimizer.begin(EndlessNoise())  # type: ignore[arg-type]
+    return module, optimizer
+
+
+def private(problem: Problem, memory: int | None = None) -> Callable[[], None]:
+    """A step of a user's own loop."""
+    module, optimizer = _private(problem, memory)
 
     def step() -> None:
         optimizer.zero_grad()
-        F.cross_entropy(module(x), y).backward()
+        problem.loss(module(problem.x)).backward()
         optimizer.step()
 
     return step
+
+
+def fused(problem: Problem) -> Callable[[], None] | None:
+    """A step of ``fit``, where it needs no autograd."""
+    module, optimizer = _private(problem, None)
+    criterion = PrivateCriterion(nn.CrossEntropyLoss(), reduction="mean")
+    module.watch.guard()
+    numbers = itertools.count()
+
+    def step() -> None:
+        module.watch.begin(Piece(next(numbers), len(problem.x), True, None))
+        optimizer.zero_grad()
+        if not module.watch.run(problem.x, lambda out: criterion.slope(out, problem.y)):
+            criterion(module(problem.x), problem.y).backward()
+        optimizer.step()
+
+    step()
+    module.watch.begin(Piece(next(numbers), len(problem.x), True, None))
+    return step if module.watch.run(problem.x, lambda out: criterion.slope(out, problem.y)) else None
+
+
+def cpu_timed(work: Callable[[], object], times: int) -> Callable[[], float]:
+    """CPU seconds of one of ``times`` runs: other processes' work does not count."""
+
+    def seconds() -> float:
+        begun = time.process_time()
+        for _ in range(times):
+            work()
+        return (time.process_time() - begun) / times
+
+    return seconds
+
+
+def raced(name: str, peer: Peer, rounds: int) -> dict[str, float]:
+    make = problems()[name]
+    several = 20 if "logistic" in name else 3 if "MLP" in name else 1
+    works = {
+        "plain": cpu_timed(plain(make()), several),
+        "Privet": cpu_timed(private(make()), several),
+        "Privet, lean": cpu_timed(private(make(), 0), several),
+    }
+    one = None if make().tokens else fused(make())
+    if one is not None:
+        works["Privet, fused"] = cpu_timed(one, several)
+    theirs = {work: (lambda w=work: peer.seconds(w, several)) for work in peer.works if work.endswith("|" + name)}
+    medians = interleaved_seconds(works | theirs, rounds=rounds)
+    found = {"plain_ms": medians["plain"] * 1e3}
+    found |= {who: medians[who] / medians["plain"] for who in works if who != "plain"}
+    base = medians.get(f"plain|{name}")
+    for work in theirs:
+        who = work.partition("|")[0]
+        if base and who != "plain":
+            found[who] = medians[work] / base
+    return found
+
+
+def memory_of(name: str, peer_python: str | None) -> dict[str, tuple[float, float] | None]:
+    """Mebibytes that two and five steps add, by engine."""
+    ours = {who: measured(sys.executable, who, name) for who in ("plain", "Privet", "Privet lean")}
+    if peer_python is None:
+        return ours
+    return ours | {who: measured(peer_python, who, name) for who in ("Opacus hooks", "Opacus ghost")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python")
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--no-memory", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, dict[str, float]] = {}
+    names = [name for name in problems() if options.only in name]
     with Peer(options.peer_python, PEER.format(folder=str(Path(__file__).parent))) as peer:
-        for name, (net, x, y) in models().items():
-            works = {"plain": timed(plain(copy.deepcopy(net), x, y)), "Privet": timed(private(net, x, y))}
-            theirs = {work: (lambda w=work: peer.seconds(w)) for work in peer.works if work.endswith("|" + name)}
-            medians = interleaved_seconds(works | theirs, rounds=9 if "LSTM" in name else 15)
-            found[name] = {"plain_ms": medians["plain"] * 1e3, "Privet": medians["Privet"] / medians["plain"]}
-            base = medians.get(f"plain|{name}")
-            for work in theirs:
-                who = work.partition("|")[0]
-                if base and who != "plain":
-                    found[name][who] = medians[work] / base
-    columns = ["model", "plain step, ms", "Privet", "Opacus hooks", "Opacus ghost"]
+        found = {name: raced(name, peer, options.rounds) for name in names}
+    columns = ["Privet, fused", "Privet", "Privet, lean", "Opacus hooks", "Opacus ghost", "fastDP"]
+    header = ["model", "plain step, ms", *columns, "goal"]
     rows = [
-        [name, values["plain_ms"], *(values.get(who, "-") for who in columns[2:])] for name, values in found.items()
+        [name, values["plain_ms"], *(values.get(who, "-") for who in columns), goal_of(name)]
+        for name, values in found.items()
     ]
-    show("A private step over a plain one (medians, one thread)", columns=columns, rows=rows)
-    keep("training", found, packages=["torch"])
+    title = "CPU time of a private step over a plain one (medians, one thread)"
+    text = show(title, columns=header, rows=rows)
+    memory = {} if options.no_memory else {name: memory_of(name, options.peer_python) for name in names}
+    if memory:
+        whos = list(next(iter(memory.values())))
+        parts = [[name, *(cell(found_of.get(who)) for who in whos)] for name, found_of in memory.items()]
+        text += show("Memory added by steps, MiB: after two / after five", columns=["model", *whos], rows=parts)
+    if not options.only:
+        keep("training", {"ratios": found, "memory_mib": memory}, packages=["torch"])
+        (RESULTS / "training.md").write_text(text, encoding="utf-8")
+        (RESULTS / "training.svg").write_text(bars(title, found, columns=columns), encoding="utf-8")
+
+
+def goal_of(name: str) -> float:
+    return next(goal for part, goal in GOALS.items() if part in name)
+
+
+def cell(pair: tuple[float, float] | None) -> str:
+    return "refused" if pair is None else f"{pair[0]:.0f} / {pair[1]:.0f}"
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self.plan = plan
         self._module, self._mean = module, loss_reduction == "mean"
         self._parameters = _trained(optimizer, module)
-        self._size = sum(parameter.numel() for parameter in self._parameters)
+        self._sizes = [parameter.numel() for parameter in self._parameters]
+        self._size = sum(self._sizes)
         self.clipper = plan.clipping.start()
         self.noise = plan.noise.start(self._size, device=self._parameters[0].device)
         self._steps: Steps | None = None
@@ -179,11 +180,13 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         if not fresh:
             noise = self.noise.next(noise).mul_(stddev)
         expected = self.plan.expected_batch_size
-        for parameter, piece in zip(self._parameters, noise.split([p.numel() for p in self._parameters]), strict=True):
-            total = piece.view(parameter.shape)
+        pieces = [piece.view_as(p) for piece, p in zip(noise.split(self._sizes), self._parameters, strict=True)]
+        for parameter, piece in zip(self._parameters, pieces, strict=True):
             if parameter in self._sums:
-                total = total.add_(self._sums[parameter].to(total))
-            parameter.grad = total.div_(expected).to(parameter)
+                piece.add_(self._sums[parameter])
+        noise.div_(expected)
+        for parameter, piece in zip(self._parameters, pieces, strict=True):
+            parameter.grad = piece.to(parameter)
         self._sums = {}
         widened = self.plan.relation.sum_sensitivity_factor / (stddev if fresh else 1.0)
         self.clipper.after_step(answers * widened, expected_units=expected)

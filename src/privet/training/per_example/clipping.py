@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from privet.training.per_example import chain_sum
 from privet.training.per_example.reading import ByParameter, Differentiated, Reader, Ruled
 from privet.training.per_example.rule import only, weighted_sum
 
@@ -42,6 +42,11 @@ def factored_sum(reader: Reader, factors_of: Factors, *, scale: float = 1.0) -> 
     Guarantee: that of the factors, which must be zero for a norm that is not finite. Shapes: (B,) to (B,).
     """
     with torch.no_grad(), reader.scratch.used():
+        calls = reader.calls
+        if not reader.kept and chain_sum.is_small(calls):
+            norms = chain_sum.squared_norms(calls[0]).sqrt_().mul_(scale)
+            if bool(norms.isfinite().all()):
+                return ClippedSum(chain_sum.weighted(calls[0], factors_of(norms).mul_(scale)), norms)
         quick = _quick(reader)
         norms = _norms([*reader.squares, *(part.squares() for part in quick)], scale)
         if quick and not bool(norms.isfinite().all()):
@@ -55,11 +60,14 @@ def factored_sum(reader: Reader, factors_of: Factors, *, scale: float = 1.0) -> 
 def _quick(reader: Reader) -> list[Ruled]:
     """Calls whose examples' gradients need not be formed; those of all others are, and are kept."""
     rest = reader.rest()
-    uses = Counter(parameter for part in rest for parameter in part.parameters.values())
-    uses.update(reader.kept.keys())
+    used, shared = set(reader.kept), set()
+    for part in rest:
+        own = part.parameters.values()
+        shared.update(used.intersection(own))
+        used.update(own)
     found = []
     for part in rest:
-        if isinstance(part, Differentiated) or max(uses[p] for p in part.parameters.values()) > 1:
+        if isinstance(part, Differentiated) or not shared.isdisjoint(part.parameters.values()):
             reader.keep(part)
         else:
             found.append(part)

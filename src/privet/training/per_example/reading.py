@@ -1,4 +1,4 @@
-"""Recorded calls as gradients of single examples: formed while the backward pass is at them, or when a sum is asked for.
+"""Recorded calls as gradients of single examples: formed during the backward pass, or when a sum is asked for.
 
 What is formed at once needs neither input nor output gradient afterwards, so that their memory is free for the rest of
 the backward pass, and works on what is still in the cache.
@@ -91,6 +91,10 @@ class Reader:
         self._left, self._number = self._memory, 0
 
     @property
+    def calls(self) -> list[Call]:
+        return self._tape.calls
+
+    @property
     def squares(self) -> list[Tensor]:
         """Squared norms of what is kept. Shapes: (B,) each."""
         return list(self._squares.values())
@@ -111,6 +115,7 @@ class Reader:
     def _reached(self, call: Call, use: Use | None) -> None:
         """A backward pass has come by: form gradients now if that is the quickest way and there is memory."""
         part = _of_use(call, use) if use is not None else _of_call(call)
+        call.part = part if use is None else None
         if not isinstance(part, Ruled) or not part.direct() or part.size() > self._left:
             return
         self._left -= part.size()
@@ -132,7 +137,7 @@ def _parts(call: Call) -> Iterator[Ruled | Differentiated]:
         if uses:
             yield _of_uses(call, uses)
         return
-    part = _of_call(call)
+    part = call.part or _of_call(call)
     if part is not None:
         yield part
 

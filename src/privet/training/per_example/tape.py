@@ -73,9 +73,11 @@ class Call:
     structure: Any
     outputs: tuple[Tensor, ...] = ()
     grads: tuple[Tensor | None, ...] | None = None
-    uses: list[Use] = field(default_factory=list)
+    uses: Uses = field(default_factory=lambda: Uses(lambda use: None))
     batch: int | None = None
     dropped: bool = False
+    # What a reader made of it.
+    part: Any = None
 
     @property
     def reached(self) -> bool:
@@ -84,7 +86,7 @@ class Call:
 
     def drop(self) -> None:
         """Its gradients are formed: let go of what they were formed from."""
-        self.dropped, self.leaves, self.outputs, self.grads = True, [], (), None
+        self.dropped, self.leaves, self.outputs, self.grads, self.part = True, [], (), None, None
 
     def tensors(self) -> list[Tensor]:
         return [leaf for leaf in self.leaves if isinstance(leaf, Tensor)]
@@ -179,14 +181,20 @@ class Tape:
         """A call of a module that runs by its rule's forward pass; None if it is not recorded."""
         if self._paused or not torch.is_grad_enabled() or not owner.parameters():
             return None
-        call = Call(owner, 0, [], None)
-        call.uses = Uses(lambda use: self._used(call, use))
-        self.calls.append(call)
+        uses = self.begin(owner)
+        call = self.calls[-1]
 
         def count(batch: int) -> None:
             call.batch = batch
 
-        return call.uses, count
+        return uses, count
+
+    def begin(self, owner: Owner) -> Uses:
+        """A call of which only its uses will be told."""
+        call = Call(owner, 0, [], None)
+        call.uses = Uses(lambda use: self._used(call, use))
+        self.calls.append(call)
+        return call.uses
 
     def _used(self, call: Call, use: Use) -> None:
         if self.reached is not None:
@@ -210,11 +218,12 @@ class Tape:
         return before, after
 
     def _tapped(self, owner: Owner, args: Any, kwargs: Any, output: Any) -> Any:
-        leaves, structure = tree_flatten((args, kwargs))
+        single = owner.rule is not None and len(args) == 1 and not kwargs and isinstance(output, Tensor)
+        # What most layers are; no structure needs to be taken apart and put together again.
+        leaves, structure = ([args[0]], None) if single else tree_flatten((args, kwargs))
+        outs, shape = ([output], None) if single else tree_flatten(output)
         number = sum(call.owner is owner for call in self.calls)
-        kept = [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-        call = Call(owner, number, kept, structure)
-        outs, shape = tree_flatten(output)
+        call = Call(owner, number, [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves], structure)
         at = [i for i, out in enumerate(outs) if isinstance(out, Tensor) and out.is_floating_point()]
         taken = [self._own(outs[i], owner) for i in at]
         if self._anchor is None or (taken and self._anchor.device != taken[0].device):
@@ -225,7 +234,7 @@ class Tape:
         if self._outputs:
             call.outputs = tuple(tensor.detach() for tensor in tapped)
         self.calls.append(call)
-        return tree_unflatten(outs, shape)
+        return outs[0] if single else tree_unflatten(outs, shape)
 
     @staticmethod
     def _own(tensor: Tensor, owner: Owner) -> Tensor:

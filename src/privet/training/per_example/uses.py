@@ -172,12 +172,9 @@ def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
     _, gs = uses[0].batch_first()
     steps, outside, inside = gs.shape[1], gs.shape[2], sum(use.x.shape[2] for use in weights)
     if steps == 1:
-        seen = (
-            torch.stack([row_squares(wide(use.x)) for use in weights]).sum(0)
-            if weights
-            else torch.zeros_like(gs[:, 0, 0])
-        )
-        return seen.add_(biases).mul_(row_squares(gs))
+        seen = [row_squares(use.batch_first()[0]) for use in weights]
+        total = torch.stack(seen).sum(0) if seen else gs.new_zeros(len(gs))
+        return total.add_(biases).mul_(row_squares(gs))
     if weights and steps * (inside + outside) < inside * outside:
         xs = _side_by_side(weights)
         xs = xs.transpose(0, 1) if uses[0].time_first else xs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from privet.training.per_example.owners import UnsupportedModule, find_owners, f
 from privet.training.per_example.piece import Piece
 from privet.training.per_example.reading import MEMORY, ByParameter, Reader
 from privet.training.per_example.rule import in_precision
+from privet.training.per_example.rules import chain
 from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Owner, Tape
 
@@ -73,6 +75,25 @@ class Watch:
             self._reader = Reader(self._tape, memory=self._memory, scratch=self._scratch)
             self._tape.attach()
         return self.module(*args, **kwargs)
+
+    def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
+        """A pass and its backward pass without autograd, where the whole module is a chain; else False, and no pass.
+
+        ``slope`` gives the gradient of the loss from the output.
+        """
+        owner = None if self._tape is None or len(self._tape.owners) != 1 else self._tape.owners[0]
+        if owner is None or owner.module is not self.module or not isinstance(owner.rule, chain.Chain) or not len(x):
+            return False
+        if self._tape is None or self._batches is None or torch.is_autocast_enabled(x.device.type):
+            return False
+        self.batch_size = len(x)
+        problem = self._batches.problem(len(x), going_on=bool(self._tape.calls))
+        if problem is not None:
+            raise PermitError(problem)
+        with torch.no_grad():
+            out, way = chain.forward(list(self.module._modules.items()), x, self._tape.begin(owner))
+            chain.backward(way, slope(out), below=False)
+        return True
 
     def _unrecorded(self, args: Any, kwargs: Any) -> Any:
         """A pass in eval mode that is no part of the plan: without gradients, so that none can be stepped on."""
@@ -174,6 +195,10 @@ class _Batches:
 
 def size_of(batch: Any) -> int:
     """How many examples a batch has: the first axis of its first tensor."""
+    if isinstance(batch, tuple) and batch and isinstance(batch[0], tuple) and len(batch[0]) == 1 and not batch[1]:
+        batch = batch[0][0]  # the arguments of most modules
+    if isinstance(batch, Tensor) and batch.dim():
+        return len(batch)
     leaves = [leaf for leaf in tree_flatten(batch)[0] if isinstance(leaf, Tensor) and leaf.dim()]
     return len(leaves[0]) if leaves else 0
 

@@ -52,7 +52,7 @@ class Convolution(Rule):
         return made
 
     def _of_weights(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
-        """By the quickest of several ways, which give the same up to rounding; a short race at the first step decides."""
+        """By the quickest of several ways, which are equal up to rounding; a short race at the first step decides."""
         padded, padding = self._padded(module, x)
         made = empty("weight", (len(x), *module.weight.shape), x)
         key = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation, len(x) > _MANY)
