@@ -57,7 +57,8 @@ class Convolution(Rule):
         made = empty("weight", (len(x), *module.weight.shape), x)
         key = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation, len(x) > _MANY)
         if key not in self._quickest:
-            ways = [partial(self._by_groups, most=most) for most in (len(x), 16, 1) if most <= len(x)]
+            sizes = [most for most in (len(x), 16, 1) if most <= len(x)]
+            ways: list[Callable[..., None]] = [partial(self._by_groups, most=most) for most in sizes]
             ways += [self._by_columns] if _unfolds(module, x) else []
             times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
             self._quickest[key] = ways[times.index(min(times))] if len(x) else ways[0]

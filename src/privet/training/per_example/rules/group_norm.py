@@ -83,6 +83,8 @@ def _groups(module: Any) -> int:
 class _Normalises(Recorded):
     """Runs by the pass above while it is recorded."""
 
+    weight: nn.Parameter
+
     def recorded_forward(self, uses: list[Any], input: Tensor) -> tuple[Any, int]:
         if isinstance(self, nn.InstanceNorm1d) and input.dim() == 2:
             raise InvalidParameter("an InstanceNorm1d was given one example without a batch; give it a batch")

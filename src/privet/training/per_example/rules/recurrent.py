@@ -19,6 +19,16 @@ from privet.training.per_example.uses import Use, UsesRule
 class _Recurrent(Recorded):
     """Runs its layers by lean passes while it is recorded."""
 
+    batch_first: bool
+    bidirectional: bool
+    bias: bool
+    dropout: float
+    hidden_size: int
+    nonlinearity: str
+    num_layers: int
+    training: bool
+    weight_hh_l0: nn.Parameter
+
     def recorded_forward(self, uses: list[Use], input: Any, hx: Any = None) -> tuple[Any, int]:
         # In full precision even under autocast: the loop over time writes in place.
         with torch.autocast(self.weight_hh_l0.device.type, enabled=False):
