@@ -129,6 +129,34 @@ def test_account_commands(privet) -> None:
     assert accuracy["epsilon_and_delta_alone"] > 0.99
 
 
+def test_account_prices_every_sampling(privet) -> None:
+    terms = ("account", "price", "--noise-multiplier", "1", "--delta", "1e-5", "--steps", "450", "--json")
+    cut = ("--sampling-rate", "0.01", "--units", "10000", "--max-batch-size", "150")
+
+    def epsilon(*options: str, relation: str = "zero-out-one") -> float:
+        return min(json.loads(privet(*terms, "--relation", relation, *options).out).values())
+
+    assert epsilon("--steps-per-epoch", "100") == pytest.approx(1.206, abs=2e-3)
+    assert epsilon("--steps-per-epoch", "100", "--shuffled") == pytest.approx(11.48, abs=0.01)
+    assert 1 < epsilon(*cut, relation="add-or-remove-one") / epsilon("--sampling-rate", "0.01") < 1.01
+    for wrong in (
+        ("--sampling-rate", "0.01", "--steps-per-epoch", "100"),
+        ("--units", "100"),
+        ("--sampling-rate", "0.01", "--max-batch-size", "5"),
+        ("--max-batch-size", "5", "--units", "100"),
+        ("--shuffled",),
+    ):
+        refused = privet(*terms, "--relation", "zero-out-one", *wrong)
+        assert (refused.code, "--" in refused.err) == (2, True), wrong
+    shuffled = ("--steps-per-epoch", "100", "--shuffled")
+    assert privet(*terms, "--relation", "add-or-remove-one", *shuffled).code == 2
+    plan = ("--steps", "500", "--steps-per-epoch", "100", "--delta", "1e-5", "--relation", "zero-out-one", "--json")
+    found = json.loads(privet("account", "calibrate", "--epsilon", "1", *plan).out)["noise_multiplier"]
+    assert found == pytest.approx(1.0946, rel=1e-3)
+    risk = json.loads(privet("account", "risk", "--noise-multiplier", found, *plan).out)
+    assert risk["epsilon"] <= 1
+
+
 def test_deid_commands(privet, tmp_path: Path) -> None:
     write_small(tmp_path)
     people, safe = tmp_path / "people.csv", tmp_path / "safe.csv"

@@ -95,6 +95,14 @@ trees = st.recursive(
     leaf,
     lambda inner: st.one_of(
         st.builds(events.PoissonSampled, st.fractions(Fraction(1, 100), 1), inner),
+        st.builds(
+            events.TruncatedPoissonSampled,
+            st.fractions(Fraction(1, 100), 1),
+            st.integers(1, 9),
+            st.integers(1, 9),
+            inner,
+        ),
+        st.builds(events.RandomlyAllocated, st.integers(1, 1000), inner),
         st.builds(events.Repeated, inner, st.integers(0, 1000)),
         st.builds(events.Composed, st.lists(inner, max_size=4)),
     ),

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from privet.accounting.gaussian_dp import mu_for, mu_of
-from privet.accounting.leaves import GaussianLeaf, leaves_of
+from privet.accounting.hockey_stick import ratio_deviation
+from privet.accounting.leaves import AllocatedLeaf, GaussianLeaf, TruncatedLeaf, leaves_of
 from privet.accounting.price import loss_epsilon, price
 from privet.core.errors import InvalidParameter, PrivetError
 from privet.core.events import Event
@@ -99,8 +100,8 @@ def _forecast(make_event: MakeEvent, relation: Relation, epsilon: float, delta: 
 def _limit_mu(event: Event, relation: Relation) -> float:
     total = 0.0
     for leaf, count in (leaves_of(event, relation=relation) or {}).items():
-        if isinstance(leaf, GaussianLeaf):
-            total += count * leaf.rate**2 * math.expm1(min(100.0, 1 / leaf.sigma**2))
+        if isinstance(leaf, (GaussianLeaf, TruncatedLeaf, AllocatedLeaf)):
+            total += count * ratio_deviation(leaf) ** 2
         elif hasattr(leaf, "epsilon"):
             total += count * float(leaf.epsilon) ** 2
     return math.sqrt(total)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias, assert_never
 
+from privet.accounting.truncation import Truncation, truncation
 from privet.core.errors import UnsupportedEvent
 from privet.core.events import (
     ApproxLoss,
@@ -21,7 +22,9 @@ from privet.core.events import (
     NotPrivate,
     PoissonSampled,
     PureLoss,
+    RandomlyAllocated,
     Repeated,
+    TruncatedPoissonSampled,
 )
 from privet.core.neighbours import Relation
 
@@ -51,13 +54,30 @@ class GaussianLeaf:
 
 
 @dataclass(frozen=True, slots=True)
+class TruncatedLeaf:
+    """Gaussian noise of ``sigma`` times the sensitivity on a Poisson sample of ``rate`` that is cut where too large."""
+
+    sigma: float
+    rate: float
+    cut: Truncation
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatedLeaf:
+    """Gaussian noise of ``sigma`` times the sensitivity in each of ``steps``, one of which a unit takes part in."""
+
+    sigma: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class DiscreteGaussianLeaf:
     """Discrete Gaussian noise: rho-zCDP with ``rho`` = squared sensitivity / (2 variance)."""
 
     rho: Fraction
 
 
-Leaf: TypeAlias = PureLeaf | ApproxLeaf | GaussianLeaf | DiscreteGaussianLeaf
+Leaf: TypeAlias = PureLeaf | ApproxLeaf | GaussianLeaf | TruncatedLeaf | AllocatedLeaf | DiscreteGaussianLeaf
 
 
 def leaves_of(event: Event, *, relation: Relation) -> Counter[Leaf] | None:
@@ -81,7 +101,7 @@ def _collect(event: Event, relation: Relation, times: int, found: Counter[Leaf])
         return all(bounded)
     if isinstance(event, Repeated):
         return _collect(event.event, relation, times * event.count, found)
-    leaf = _sampled(event, relation) if isinstance(event, PoissonSampled) else _leaf(event)
+    leaf = _sampled(event, relation) if isinstance(event, _SAMPLED) else _leaf(event)
     if times:
         found[leaf] += times
     return True
@@ -104,20 +124,35 @@ def _leaf(event: PureLoss | ApproxLoss | Laplace | Gaussian | DiscreteLaplace | 
     assert_never(event)
 
 
-def _sampled(event: PoissonSampled, relation: Relation) -> Leaf:
+_SAMPLED = (PoissonSampled, TruncatedPoissonSampled, RandomlyAllocated)
+_NAMES = {
+    PoissonSampled: "Poisson sampling",
+    TruncatedPoissonSampled: "truncated Poisson sampling",
+    RandomlyAllocated: "random allocation",
+}
+
+
+def _sampled(event: PoissonSampled | TruncatedPoissonSampled | RandomlyAllocated, relation: Relation) -> Leaf:
+    name, inner = _NAMES[type(event)], event.event
     if relation is Relation.REPLACE_ONE:
-        raise UnsupportedEvent(
-            f"Poisson sampling is not priced under {relation}; use an account under {Relation.ADD_OR_REMOVE}"
-        )
-    inner = event.event
+        raise UnsupportedEvent(f"{name} is not priced under {relation}; use an account under {Relation.ADD_OR_REMOVE}")
     if isinstance(inner, Gaussian):
-        return GaussianLeaf(float(inner.noise_multiplier), float(event.rate))
-    if isinstance(inner, (PureLoss, Laplace, DiscreteLaplace)):
+        return _sampled_gaussian(event, float(inner.noise_multiplier))
+    if isinstance(event, PoissonSampled) and isinstance(inner, (PureLoss, Laplace, DiscreteLaplace)):
         leaf = _leaf(inner)
         if not isinstance(leaf, PureLeaf):
             raise UnsupportedEvent("a pure mechanism was expected")
         # Amplification by sampling: Balle, Barthe & Gaboardi 2018, Theorem 8, at delta 0.
         return PureLeaf(math.log1p(float(event.rate) * math.expm1(leaf.epsilon)), None)
-    raise UnsupportedEvent(
-        f"Poisson sampling of {type(inner).__name__} is not priced; sample Gaussian or pure mechanisms, one by one"
-    )
+    takes = "Gaussian or pure mechanisms" if isinstance(event, PoissonSampled) else "Gaussian mechanisms"
+    raise UnsupportedEvent(f"{name} of {type(inner).__name__} is not priced; sample {takes}, one by one")
+
+
+def _sampled_gaussian(event: PoissonSampled | TruncatedPoissonSampled | RandomlyAllocated, sigma: float) -> Leaf:
+    """The law of the sample; where it takes everybody once, or is never cut, it is the simpler one."""
+    if isinstance(event, RandomlyAllocated):
+        return GaussianLeaf(sigma, 1.0) if event.steps == 1 else AllocatedLeaf(sigma, event.steps)
+    rate = float(event.rate)
+    if isinstance(event, PoissonSampled) or event.most >= event.units:
+        return GaussianLeaf(sigma, rate)
+    return TruncatedLeaf(sigma, rate, truncation(rate, units=event.units, most=event.most))

@@ -20,7 +20,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from privet.accounting.leaves import ApproxLeaf, DiscreteGaussianLeaf, GaussianLeaf, Leaf, PureLeaf, leaves_of
+from privet.accounting.hockey_stick import deviation, hockey_stick, is_symmetric, support
+from privet.accounting.leaves import DiscreteGaussianLeaf, Leaf, leaves_of
 from privet.core.errors import UnsupportedEvent
 from privet.core.events import Event
 from privet.core.neighbours import Relation
@@ -95,7 +96,7 @@ def composed(event: Event, *, relation: Relation, coarseness: int = 1) -> tuple[
         raise UnsupportedEvent("a release without a guarantee has no loss distribution")
     if any(isinstance(leaf, DiscreteGaussianLeaf) for leaf in found):
         raise UnsupportedEvent("discrete Gaussian vectors are priced by zCDP, not by loss distributions")
-    if any(max(map(abs, _support(leaf))) > LARGEST_LOSS for leaf in found):
+    if any(max(map(abs, support(leaf))) > LARGEST_LOSS for leaf in found):
         raise UnsupportedEvent(
             f"one use of a mechanism may lose more than {LARGEST_LOSS:g}; that is no privacy to price"
         )
@@ -105,97 +106,32 @@ def composed(event: Event, *, relation: Relation, coarseness: int = 1) -> tuple[
 @functools.lru_cache(maxsize=64)
 def _composed(found: tuple[tuple[Leaf, int], ...], coarseness: int) -> tuple[Masses, ...]:
     leaves = Counter(dict(found))
-    sampled = any(isinstance(leaf, GaussianLeaf) and leaf.rate < 1 for leaf in leaves)
+    directions = [True] if all(is_symmetric(leaf) for leaf in leaves) else [True, False]
     step = coarseness * _step(leaves)
-    return tuple(_compose(leaves, step=step, removing=removing) for removing in ([True, False] if sampled else [True]))
+    return tuple(_compose(leaves, step=step, removing=removing) for removing in directions)
 
 
 def _step(leaves: Counter[Leaf]) -> float:
     """Grid width: a thirty-second of the smallest mechanism's deviation, unless the sum would need too many points."""
-    deviations = [_deviation(leaf) for leaf in leaves]
-    spread = math.sqrt(sum(count * _deviation(leaf) ** 2 for leaf, count in leaves.items()))
-    reach = 2 * (10 * spread + sum(count * _deviation(leaf) ** 2 for leaf, count in leaves.items())) + 1e-9
+    deviations = [deviation(leaf) for leaf in leaves]
+    spread = math.sqrt(sum(count * deviation(leaf) ** 2 for leaf, count in leaves.items()))
+    reach = 2 * (10 * spread + sum(count * deviation(leaf) ** 2 for leaf, count in leaves.items())) + 1e-9
     finest = min(deviations, default=1.0) / 32
     return max(finest, reach / MAX_POINTS, max((_range(leaf) for leaf in leaves), default=1.0) / (MAX_POINTS / 8))
 
 
-def _deviation(leaf: Leaf) -> float:
-    """Rough standard deviation of one loss: only steers the grid, so it need not be exact."""
-    if isinstance(leaf, GaussianLeaf):
-        one = math.sqrt(math.expm1(min(50.0, 1 / leaf.sigma**2)))
-        return max(1e-9, min(leaf.rate * one, 1 / leaf.sigma + 1 / leaf.sigma**2))
-    return max(1e-9, float(getattr(leaf, "epsilon", 1.0)))
-
-
 def _range(leaf: Leaf) -> float:
     """Length of the interval of losses that one mechanism needs."""
-    low, high = _support(leaf)
+    low, high = support(leaf)
     return high - low
-
-
-def _support(leaf: Leaf) -> tuple[float, float]:
-    """Losses beyond which at most TAIL of the mass lies."""
-    if not isinstance(leaf, GaussianLeaf):
-        epsilon = float(getattr(leaf, "epsilon", 0.0))
-        return -epsilon, epsilon
-    reach = 8.3  # Phi(-8.3) < 1e-16
-    high = _mixture_loss(leaf, 1 + reach * leaf.sigma)
-    low = _mixture_loss(leaf, -reach * leaf.sigma)
-    return (min(low, -high), max(high, -low))
-
-
-def _mixture_loss(leaf: GaussianLeaf, x: float) -> float:
-    """log of ((1-q) N(0, s^2) + q N(1, s^2)) over N(0, s^2) at x."""
-    exponent = (2 * x - 1) / (2 * leaf.sigma**2)
-    if leaf.rate == 1:
-        return exponent
-    return float(np.logaddexp(math.log1p(-leaf.rate), math.log(leaf.rate) + exponent))
-
-
-def _hockey_stick(leaf: Leaf, epsilon: Floats, removing: bool) -> Floats:
-    """Exact hockey-stick divergence of one mechanism at each epsilon, negative ones included."""
-    if isinstance(leaf, (PureLeaf, ApproxLeaf)):
-        limit = float(leaf.epsilon)
-        failing = float(leaf.delta) if isinstance(leaf, ApproxLeaf) else 0.0
-        inside = np.clip(epsilon, -limit, limit)
-        curve = (math.exp(limit) - np.exp(inside)) / (1 + math.exp(limit))
-        curve = np.where(epsilon < -limit, -np.expm1(epsilon), np.where(epsilon > limit, 0.0, curve))
-        return np.asarray(failing + (1 - failing) * curve, dtype=np.float64)
-    if isinstance(leaf, GaussianLeaf):
-        return _gaussian_stick(leaf, epsilon) if removing else _gaussian_stick_adding(leaf, epsilon)
-    raise UnsupportedEvent("no dominating pair is known for this mechanism")
-
-
-def _gaussian_stick(leaf: GaussianLeaf, epsilon: Floats) -> Floats:
-    """P = (1-q) N(0) + q N(1) against Q = N(0): P(x > t) - e^eps Q(x > t), where the loss at t is epsilon."""
-    from scipy.special import ndtr
-
-    q, sigma = leaf.rate, leaf.sigma
-    excess = np.expm1(epsilon) + q  # exp(epsilon) - (1 - q)
-    reached = excess > 0
-    t = sigma**2 * np.log(np.where(reached, excess, 1.0) / q) + 0.5
-    curve = q * ndtr((1 - t) / sigma) - excess * ndtr(-t / sigma)
-    return np.clip(np.where(reached, curve, -np.expm1(epsilon)), 0.0, 1.0)
-
-
-def _gaussian_stick_adding(leaf: GaussianLeaf, epsilon: Floats) -> Floats:
-    """P = N(0) against Q = (1-q) N(0) + q N(1): P(x < t) - e^eps Q(x < t)."""
-    from scipy.special import ndtr
-
-    q, sigma = leaf.rate, leaf.sigma
-    excess = np.expm1(-epsilon) + q  # exp(-epsilon) - (1 - q)
-    reached = excess > 0
-    t = sigma**2 * np.log(np.where(reached, excess, 1.0) / q) + 0.5
-    curve = np.exp(epsilon) * (excess * ndtr(t / sigma) - q * ndtr((t - 1) / sigma))
-    return np.clip(np.where(reached, curve, 0.0), 0.0, 1.0)
 
 
 def discretise(leaf: Leaf, *, step: float, removing: bool) -> Masses:
     """Masses on the grid whose divergence meets the mechanism's at every grid point and is above it between them."""
-    low, high = _support(leaf)
+    low, high = support(leaf)
     start, stop = math.floor(low / step) - 1, math.ceil(high / step) + 1
     losses = np.asarray(np.arange(start, stop + 1) * step, dtype=np.float64)
-    sticks = _hockey_stick(leaf, losses, removing)
+    sticks = hockey_stick(leaf, losses, removing=removing)
     # Slopes of the chords in x = exp(e): W_i = (d_i - d_{i+1}) / (x_{i+1} - x_i); the lowest chord begins at x = 0.
     slopes = (sticks[:-1] - sticks[1:]) / (np.exp(losses[:-1]) * math.expm1(step))
     first = (1 - sticks[0]) * math.exp(-losses[0])

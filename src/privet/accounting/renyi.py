@@ -8,11 +8,24 @@ import math
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from privet.accounting.leaves import ApproxLeaf, DiscreteGaussianLeaf, GaussianLeaf, Leaf, PureLeaf, leaves_of
+from privet.accounting.allocation_moments import allocated_divergences
+from privet.accounting.leaves import (
+    AllocatedLeaf,
+    ApproxLeaf,
+    DiscreteGaussianLeaf,
+    GaussianLeaf,
+    Leaf,
+    PureLeaf,
+    TruncatedLeaf,
+    leaves_of,
+)
 from privet.core.events import Event
 from privet.core.guarantees import RenyiCurve
 from privet.core.neighbours import Relation
+
+Floats = NDArray[np.float64]
 
 # Dense where good conversions lie for epsilons from 0.01 to 100.
 ORDERS: Final[tuple[float, ...]] = (
@@ -69,6 +82,10 @@ def _leaf_curve(leaf: Leaf, orders: tuple[float, ...]) -> tuple[float, ...]:
     if isinstance(leaf, ApproxLeaf):
         exact_pure = leaf.delta == 0
         return tuple(_response(float(leaf.epsilon), order) if exact_pure else math.inf for order in orders)
+    if isinstance(leaf, AllocatedLeaf):
+        return allocated_divergences(leaf.sigma, steps=leaf.steps, orders=orders)
+    if isinstance(leaf, TruncatedLeaf):
+        return _truncated(leaf, orders)
     if leaf.rate == 1:
         return tuple(order / (2 * leaf.sigma**2) for order in orders)
     return _sampled_gaussian(leaf, orders)
@@ -86,6 +103,33 @@ def _response(epsilon: float, order: float) -> float:
     high, low = log_p + (order - 1) * epsilon, log_p - order * epsilon
     value = (high + math.log1p(math.exp(low - high))) / (order - 1)
     return max(0.0, min(value, epsilon, order * epsilon**2 / 2))
+
+
+def _truncated(leaf: TruncatedLeaf, orders: tuple[float, ...]) -> tuple[float, ...]:
+    """Moments of both cases add up by their chances.
+
+    In a cut sample the unit drives out another, twice as far: the curve is that of sampling so, the larger direction in
+    both; a moment is an integral of the curve over both signs of the loss, so it is at most the sum of two, less the 1
+    that they share. Or it is given away whether the unit is in: then it moves the noise by its own clip norm.
+    """
+    a, cut = np.asarray(orders) - 1, leaf.cut
+    whole = a * np.asarray(_leaf_curve(GaussianLeaf(leaf.sigma, leaf.rate), orders))
+    if cut.chance == 0:
+        return tuple((whole / a).tolist())
+    far = a * np.asarray(_leaf_curve(GaussianLeaf(leaf.sigma / 2, cut.rate), orders))
+    driven_out = _log_mixture(2.0, np.zeros_like(a), far)
+    given_away = _log_mixture(cut.rate, np.zeros_like(a), a * (a + 1) / (2 * leaf.sigma**2))
+    both = _log_mixture(cut.chance, whole, np.minimum(driven_out, given_away))
+    return tuple((both / a).tolist())
+
+
+def _log_mixture(share: float, low: Floats, high: Floats) -> Floats:
+    """log((1 - share) exp(low) + share exp(high)), or a little more; small ones keep their digits."""
+    small = np.maximum(low, high) < 1
+    near = (1 - share) * np.expm1(np.where(small, low, 0.0)) + share * np.expm1(np.where(small, high, 0.0))
+    with np.errstate(divide="ignore"):
+        large = np.logaddexp(np.log(max(0.0, 1 - share)) + low, math.log(share) + high)
+    return np.where(small, np.log1p(near), large)
 
 
 def _sampled_gaussian(leaf: GaussianLeaf, orders: tuple[float, ...]) -> tuple[float, ...]:

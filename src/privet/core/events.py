@@ -144,6 +144,46 @@ class PoissonSampled:
 
 
 @dataclass(frozen=True, slots=True)
+class TruncatedPoissonSampled:
+    """``event`` applied to a Poisson sample of ``rate`` from ``units`` places, cut down where it is too large.
+
+    Each place takes part independently with ``rate``; of more than ``most`` a uniformly random subset of that size is
+    kept. A place without a unit contributes nothing and counts as one.
+    """
+
+    rate: Fraction
+    units: int
+    most: int
+    event: Event
+
+    def __init__(self, rate: Real, units: int, most: int, event: Event) -> None:
+        object.__setattr__(self, "rate", rate)
+        object.__setattr__(self, "units", int(units))
+        object.__setattr__(self, "most", int(most))
+        object.__setattr__(self, "event", event)
+        _positive(self, "rate")
+        _require(self.rate <= 1, f"sampling rate is {self.rate}; give a number above 0 and at most 1")
+        _require(self.units >= 1, f"units is {units}; give a whole number of at least 1")
+        _require(self.most >= 1, f"most is {most}; give a whole number of at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class RandomlyAllocated:
+    """``steps`` runs of ``event``, one after the other; each unit takes part in one of them.
+
+    Which one is uniform and independent of all other units' ("balls in bins").
+    """
+
+    steps: int
+    event: Event
+
+    def __init__(self, steps: int, event: Event) -> None:
+        object.__setattr__(self, "steps", int(steps))
+        object.__setattr__(self, "event", event)
+        _require(self.steps >= 1, f"steps is {steps}; give a whole number of at least 1")
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """``event`` applied ``count`` times, each with fresh noise."""
 
@@ -176,6 +216,8 @@ Event: TypeAlias = (
     | DiscreteLaplace
     | DiscreteGaussian
     | PoissonSampled
+    | TruncatedPoissonSampled
+    | RandomlyAllocated
     | Repeated
     | Composed
 )
@@ -191,6 +233,8 @@ _TAGS: dict[str, type] = {
     "discrete-laplace": DiscreteLaplace,
     "discrete-gaussian": DiscreteGaussian,
     "poisson-sampled": PoissonSampled,
+    "truncated-poisson-sampled": TruncatedPoissonSampled,
+    "randomly-allocated": RandomlyAllocated,
     "repeated": Repeated,
     "composed": Composed,
 }
@@ -247,7 +291,7 @@ def leaves(event: Event) -> list[Event]:
     """
     if isinstance(event, Composed):
         return [leaf for part in event.events for leaf in leaves(part)]
-    if isinstance(event, (Repeated, PoissonSampled)):
+    if isinstance(event, (Repeated, PoissonSampled, TruncatedPoissonSampled, RandomlyAllocated)):
         return leaves(event.event)
     return [event]
 

@@ -301,10 +301,3 @@ def _refuse(generator: object, *, batch_first: bool) -> None:
             "noise_generator was given; noise that can be made again can be taken away again, so it is always drawn "
             "anew from the gate: leave noise_generator out"
         )
-
-
-def _shuffled_if(asked: bool, loader: DataLoader[Any], expected_units: int | None) -> Sampling | None:
-    """Shuffled batches where Poisson ones are not wanted; their price is their own."""
-    if not asked:
-        return None
-    raise InvalidParameter("poisson_sampling=False is not offered yet; leave it True")

@@ -62,11 +62,21 @@ class Steps:
         return self._one()
 
     def change(self, plan: TrainingPlan) -> None:
-        """Go on with another plan. Errors: InvalidParameter if the plan was paid for as it is."""
+        """Go on with another plan.
+
+        Errors: InvalidParameter if the plan was paid for as it is, or deals with units for an epoch that is not over:
+        with other noise in its second half, a unit could take part twice in steps that are paid for once.
+        """
         if not self.own:
             raise InvalidParameter(
                 "the noise of a plan that an account has paid for cannot change; give make_private a schedule as "
                 "noise_multiplier"
+            )
+        epoch = self.plan.sampling.steps_per_epoch
+        if self._remembers and self.done % epoch:
+            raise InvalidParameter(
+                f"{self.done % epoch} of the {epoch} steps of an epoch have run, for all of which units were drawn; "
+                "change the noise between epochs"
             )
         left = plan.steps if self._endless else self.plan.steps - self._of_claim
         if not left:
