@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,8 +15,10 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
     """Mean or sum of what the criterion says of each example alone.
 
     Guarantee: the loss is a plain mean or sum over examples; class weights and ignored entries count within an example
-    and are never divided by their total over the batch. An example of several entries gets their mean.
-    Shapes: whatever the criterion takes, examples in the first axis.
+    and are never divided by their total over the batch. An example of several entries gets the mean of those that are
+    not ignored, or under "sum" their sum.
+    Shapes: whatever the criterion takes, examples in the first axis; or examples and their entries in one axis, when
+    ``shape`` says how many there are of each, as loops over sequences of tokens do.
     Errors: InvalidParameter for a criterion that cannot say each example's loss.
 
     >>> import torch
@@ -36,9 +39,22 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
         self.each.reduction = "none"
         self.reduction = reduction
 
-    def forward(self, outputs: Any, targets: Any) -> Tensor:
-        losses = self.each(outputs, targets)
-        if not losses.dim() or len(losses) != len(targets):
+    def forward(self, outputs: Any, targets: Any, *, shape: Sequence[int] | None = None) -> Tensor:
+        losses, kept = self.each(outputs, targets), self._kept(targets)
+        if shape is not None and losses.dim() == 1 and len(losses) == shape[0] * shape[1]:
+            losses, kept = losses.view(*shape[:2]), None if kept is None else kept.view(*shape[:2])
+        elif not losses.dim() or len(losses) != len(targets):
             raise InvalidParameter('the criterion gives no loss for each example with reduction="none"; give another')
-        single = losses.flatten(1).mean(1) if losses.dim() > 1 else losses
+        single = losses.flatten(1).sum(1) if losses.dim() > 1 else losses
+        if self.reduction == "mean" and losses.dim() > 1:
+            each = losses[0].numel() if len(losses) else 1
+            counts = each if kept is None or kept.shape != losses.shape else kept.flatten(1).sum(1).clamp_min(1)
+            single = single / counts
         return single.mean() if self.reduction == "mean" and len(single) else single.sum()
+
+    def _kept(self, targets: Any) -> Tensor | None:
+        """Which entries are not ignored; None where the criterion ignores none."""
+        ignored = getattr(self.each, "ignore_index", None)
+        if ignored is None or not isinstance(targets, Tensor) or targets.is_floating_point():
+            return None
+        return targets != ignored

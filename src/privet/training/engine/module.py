@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from privet.training.per_example.clipping import MEMORY
+from privet.training.per_example.piece import Piece
 from privet.training.per_example.watch import Watch
+from privet.training.validators.module_validator import mixes_a_batch, refusals, refuse
 
 
 class PrivateModule(nn.Module):  # type: ignore[misc]
     """Calls the wrapped module and records the pass. What is asked of it that it lacks is asked of the module.
 
-    ``wrapped`` is the plain module, whose ``state_dict`` has no prefix.
+    ``wrapped`` is the plain module, whose ``state_dict`` has no prefix. ``passed`` is the part of a batch that went
+    through last, to be trained on.
+    Errors: UnsupportedModule for what is refused by name, now or when a later ``train()`` makes it so.
     """
 
     def __init__(self, module: nn.Module, *, memory: int = MEMORY) -> None:
         super().__init__()
         self.wrapped = module
+        refuse(list(refusals(module)))
+        self._norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
         self._watch = Watch(module, memory=memory)
+        self.passed: Piece | None = None
 
     @property
     def watch(self) -> Watch:
         return self._watch
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self._watch(*args, **kwargs)
+        if any(map(mixes_a_batch, self._norms)):
+            refuse(list(refusals(self.wrapped)))
+        out = self._watch(*args, **kwargs)
+        if torch.is_grad_enabled():
+            self.passed = self._watch.piece
+        return out
+
+    @property
+    def _module(self) -> nn.Module:
+        """What older loops call the wrapped module."""
+        return self.wrapped
+
+    def to_standard_module(self) -> nn.Module:
+        """The plain module, no longer watched."""
+        self._watch.release()
+        return self.wrapped
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -70,4 +70,5 @@ def _with_weights_of(part: Any, made: Any) -> nn.Module:
     """Scale and shift have the same meaning in every normalisation; statistics of a batch have none here."""
     made.affine, made.weight, made.bias = part.affine, part.weight, part.bias
     made.train(part.training)
-    return made  # type: ignore[no-any-return]
+    normalising: nn.Module = made
+    return normalising
