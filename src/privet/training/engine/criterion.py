@@ -41,15 +41,10 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
 
     def forward(self, outputs: Any, targets: Any, *, shape: Sequence[int] | None = None) -> Tensor:
         losses, kept = self.each(outputs, targets), self._kept(targets)
-        if shape is not None and losses.dim() == 1 and len(losses) == shape[0] * shape[1]:
-            losses, kept = losses.view(*shape[:2]), None if kept is None else kept.view(*shape[:2])
-        elif not losses.dim() or len(losses) != len(targets):
+        examples = len(targets) if shape is None else shape[0]
+        if not losses.dim() or len(losses) != len(targets) or (shape is not None and len(losses) % max(1, examples)):
             raise InvalidParameter('the criterion gives no loss for each example with reduction="none"; give another')
-        single = losses.flatten(1).sum(1) if losses.dim() > 1 else losses
-        if self.reduction == "mean" and losses.dim() > 1:
-            each = losses[0].numel() if len(losses) else 1
-            counts = each if kept is None or kept.shape != losses.shape else kept.flatten(1).sum(1).clamp_min(1)
-            single = single / counts
+        single = single_losses(losses, kept, examples=examples, reduction=self.reduction)
         return single.mean() if self.reduction == "mean" and len(single) else single.sum()
 
     def _kept(self, targets: Any) -> Tensor | None:
@@ -58,3 +53,16 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
         if ignored is None or not isinstance(targets, Tensor) or targets.is_floating_point():
             return None
         return targets != ignored
+
+
+def single_losses(losses: Tensor, kept: Tensor | None, *, examples: int, reduction: str) -> Tensor:
+    """Loss of each example from those of its entries, which lie together: their sum, or the mean of those ``kept``.
+
+    Shapes: ``losses`` and ``kept`` of examples times entries numbers to (examples,).
+    """
+    rows = losses.reshape(examples, -1) if losses.numel() else losses.new_zeros(examples, 0) + losses.sum()
+    if reduction == "sum" or rows.shape[1] <= 1:
+        return rows.sum(1)
+    if kept is None or kept.numel() != rows.numel():
+        return rows.mean(1)
+    return rows.sum(1) / kept.reshape(examples, -1).sum(1).clamp_min(1)

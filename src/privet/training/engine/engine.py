@@ -131,7 +131,11 @@ class PrivacyEngine:
             account=account,
             adaptive=adaptive_options(adaptive, clipping=clipping),
         ).plan(data_loader)
-        private = module if isinstance(module, PrivateModule) else PrivateModule(module, memory=knobs.memory)
+        private = (
+            module
+            if isinstance(module, PrivateModule)
+            else PrivateModule(module, memory=knobs.memory, loss_reduction=loss_reduction)
+        )
         # Whatever can be wrong is found before anything is claimed.
         stepping = PrivateOptimizer(optimizer, module=private, plan=plan, loss_reduction=loss_reduction)
         saved = None if resume is None else checkpoint.read(resume)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from privet.training.engine.own_losses import OwnLosses
 from privet.training.per_example.clipping import MEMORY
 from privet.training.per_example.piece import Piece
 from privet.training.per_example.watch import Watch
@@ -17,16 +18,17 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
     """Calls the wrapped module and records the pass. What is asked of it that it lacks is asked of the module.
 
     ``wrapped`` is the plain module, whose ``state_dict`` has no prefix. ``passed`` is the part of a batch that went
-    through last, to be trained on.
+    through last, to be trained on. A loss that the module makes by itself is that of each example alone.
     Errors: UnsupportedModule for what is refused by name, now or when a later ``train()`` makes it so.
     """
 
-    def __init__(self, module: nn.Module, *, memory: int = MEMORY) -> None:
+    def __init__(self, module: nn.Module, *, memory: int = MEMORY, loss_reduction: str = "mean") -> None:
         super().__init__()
         self.wrapped = module
         refuse(list(refusals(module)))
         self._norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
         self._watch = Watch(module, memory=memory)
+        self._losses = OwnLosses(module, reduction=loss_reduction)
         self.passed: Piece | None = None
 
     @property
@@ -36,10 +38,22 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if any(map(mixes_a_batch, self._norms)):
             refuse(list(refusals(self.wrapped)))
-        out = self._watch(*args, **kwargs)
-        if torch.is_grad_enabled():
-            self.passed = self._watch.piece
+        if not torch.is_grad_enabled():
+            return self._watch(*args, **kwargs)
+        out = self._recorded(args, kwargs)
+        self.passed = self._watch.piece
+        if not self._watch.batch_size:
+            # Nobody's gradients; layers that cannot be differentiated for no example need not try.
+            self._watch.forget()
         return out
+
+    def _recorded(self, args: Any, kwargs: Any) -> Any:
+        places = self._losses.places(args, kwargs)
+        if not places:
+            return self._watch(*args, **kwargs)
+        with self._losses.taken_apart():
+            out = self._watch(*args, **kwargs)
+        return self._losses.joined(out, places)
 
     @property
     def _module(self) -> nn.Module:
