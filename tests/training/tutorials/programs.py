@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,11 @@ def changed_lines(program: str) -> list[str]:
     return [a for a, b in zip(program.split("\n"), moved(program).split("\n"), strict=True) if a != b]
 
 
-def run(program: str, *, name: str) -> dict[str, Any]:
+def run(program: str, folder: Path) -> dict[str, Any]:
     """Run it as a script; gives its names."""
-    names: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(program, name, "exec"), names)  # noqa: S102 - our own programs
-    return names
+    script = folder / "program.py"
+    script.write_text(program, encoding="utf-8")
+    return runpy.run_path(str(script), run_name="__main__")
 
 
 def needs(program: str) -> set[str]:

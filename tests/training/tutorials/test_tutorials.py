@@ -24,9 +24,9 @@ def test_a_program_of_opacus_runs_with_its_imports_changed(name: str, tmp_path, 
     program = programs.text(name)
     require(program)
     monkeypatch.chdir(tmp_path)
-    made = programs.run(programs.moved(program), name=name)
+    made = programs.run(programs.moved(program), tmp_path)
     assert type(made["privacy_engine"]).__module__.startswith("privet.")
-    assert made["accuracy"] > 0.9
+    assert made["accuracy"] > 0.7
     assert 0 < made["epsilon"] < 60
 
 
@@ -46,6 +46,6 @@ def test_it_is_a_program_of_opacus(name: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = programs.run(program, name=name)
+        made = programs.run(program, tmp_path)
     assert type(made["privacy_engine"]).__module__.startswith("opacus.")
-    assert made["accuracy"] > 0.9
+    assert made["accuracy"] > 0.7
