@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from privet.training.averaging import ExponentialAverage, TailAverage
     from privet.training.clipping import AdaptiveClipping, AutomaticClipping, FlatClipping, PerLayerClipping
     from privet.training.correlated import (
         BandedToeplitz,
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from privet.training.execution import Execution
     from privet.training.fitting import fit
     from privet.training.noise_law import IndependentNoise
+    from privet.training.optimizers import AdamBC
     from privet.training.sampling import FullBatch, PoissonSampling, ShuffledBatches
     from privet.training.schedules import Constant, Exponential, Lambda
     from privet.training.validators import ModuleValidator
 
 __all__ = [
+    "AdamBC",
     "AdaptiveClipping",
     "AutomaticClipping",
     "BandedToeplitz",
@@ -33,6 +36,7 @@ __all__ = [
     "CorrelatedNoise",
     "Execution",
     "Exponential",
+    "ExponentialAverage",
     "FlatClipping",
     "FullBatch",
     "IndependentNoise",
@@ -42,6 +46,7 @@ __all__ = [
     "PoissonSampling",
     "PrivacyEngine",
     "ShuffledBatches",
+    "TailAverage",
     "TreeAggregation",
     "fit",
     "optimise_banded",
@@ -58,6 +63,8 @@ _ROOMS = (
     "schedules",
     "noise_law",
     "correlated",
+    "averaging",
+    "optimizers",
 )
 
 
