@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten
 
 from privet.training.engine.own_losses import OwnLosses
 from privet.training.per_example.clipping import MEMORY
@@ -30,6 +31,7 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         self._watch = Watch(module, memory=memory)
         self._losses = OwnLosses(module, reduction=loss_reduction)
         self.passed: Piece | None = None
+        self._awaited = False
 
     @property
     def watch(self) -> Watch:
@@ -40,11 +42,17 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
             refuse(list(refusals(self.wrapped)))
         if not torch.is_grad_enabled():
             return self._watch(*args, **kwargs)
+        if self._awaited and self._watch.piece is not self.passed:
+            # A pass over an earlier batch that nobody differentiated.
+            self._watch.forget()
         out = self._recorded(args, kwargs)
-        self.passed = self._watch.piece
-        if not self._watch.batch_size:
+        self.passed, self._awaited = self._watch.piece, bool(self._watch.batch_size)
+        if not self._awaited:
             # Nobody's gradients; layers that cannot be differentiated for no example need not try.
             self._watch.forget()
+        for leaf in tree_flatten(out)[0]:
+            if isinstance(leaf, Tensor) and leaf.requires_grad:
+                leaf.register_hook(self._differentiated)
         return out
 
     def _recorded(self, args: Any, kwargs: Any) -> Any:
@@ -54,6 +62,18 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         with self._losses.taken_apart():
             out = self._watch(*args, **kwargs)
         return self._losses.joined(out, places)
+
+    def _differentiated(self, gradient: Tensor) -> None:
+        self._awaited = False
+
+    def forget(self) -> None:
+        """Drop recorded gradients, as ``zero_grad`` does, but no pass whose backward pass is still to come."""
+        if not self._awaited:
+            self._watch.forget()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.forget()
+        super().zero_grad(set_to_none)
 
     @property
     def _module(self) -> nn.Module:

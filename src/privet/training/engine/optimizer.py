@@ -105,8 +105,8 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self._hooks.append(hook)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget gradients and recorded passes; what earlier pieces of a batch gave is kept."""
-        self._module.watch.forget()
+        """Forget gradients; kept is what earlier pieces of a batch gave, and a pass whose backward pass is to come."""
+        self._module.forget()
         self.original_optimizer.zero_grad(set_to_none=set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
