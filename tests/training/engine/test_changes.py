@@ -15,7 +15,7 @@ from privet.accounting.price import price  # noqa: E402
 from privet.core.errors import InvalidParameter, PermitError  # noqa: E402
 from privet.core.events import Composed, Gaussian, PoissonSampled, Repeated  # noqa: E402
 from privet.core.neighbours import Relation  # noqa: E402
-from privet.training.engine import schedulers  # noqa: E402
+from privet.training import schedulers  # noqa: E402
 from privet.training.engine.criterion import PrivateCriterion  # noqa: E402
 from privet.training.schedules import Exponential, Lambda  # noqa: E402
 
@@ -151,7 +151,7 @@ def test_repeatable_noise_is_refused_and_old_names_are_taken() -> None:
         private(batch_first=False)
     with pytest.raises(TypeError):
         private(max_gradnorm=1.0)
-    engine, model, optimizer, loader = private(grad_sample_mode="ghost")
+    engine, model, optimizer, loader = private(grad_sample_mode="hooks")
     seen = []
     optimizer.attach_step_hook(lambda stepped: seen.append(stepped.noise_multiplier))
     epoch(model, optimizer, loader)

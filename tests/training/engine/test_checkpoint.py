@@ -14,8 +14,8 @@ from torch import nn  # noqa: E402
 from privet.core.errors import BudgetRefused, InvalidParameter, PermitError  # noqa: E402
 from privet.core.neighbours import PrivacyUnit, Relation  # noqa: E402
 from privet.ledger import Ledger  # noqa: E402
+from privet.training import PrivacyEngine, schedulers  # noqa: E402
 from privet.training.clipping import AdaptiveClipping  # noqa: E402
-from privet.training.engine import PrivacyEngine, schedulers  # noqa: E402
 
 from .loops import epoch, network, private  # noqa: E402
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import UserDict
 from fractions import Fraction
 
 import numpy as np
@@ -118,6 +119,33 @@ def test_the_loader_gives_poisson_batches_and_empty_ones_have_shapes() -> None:
     assert {0, 1} <= set(sizes)
     assert len(shapes) == 1
     assert len(loader) == 30
+
+
+class Encoding(UserDict):
+    """What tokenizers give: a mapping, and no dictionary."""
+
+
+def test_batches_may_be_mappings_of_a_class_of_their_own() -> None:
+    def collate(examples) -> Encoding:
+        return Encoding(x=torch.stack([x for x, _ in examples]), y=torch.tensor([int(y) for _, y in examples]))
+
+    module = network()
+    model, optimizer, loader = PrivacyEngine().make_private(
+        module=module,
+        optimizer=torch.optim.SGD(module.parameters(), lr=0.1),
+        data_loader=DataLoader(data(30), batch_size=1, collate_fn=collate),
+        noise_multiplier=1.0,
+        max_grad_norm=1.0,
+    )
+    sizes = set()
+    for _ in range(4):
+        for batch in loader:
+            assert type(batch) is Encoding
+            optimizer.zero_grad()
+            F.cross_entropy(model(batch["x"]), batch["y"], reduction="sum").backward()
+            optimizer.step()
+            sizes.add(len(batch["x"]))
+    assert {0, 1} <= sizes
 
 
 def test_an_account_pays_for_the_whole_plan_before_the_first_batch() -> None:
@@ -279,6 +307,39 @@ def test_a_pass_in_eval_mode_between_steps_is_no_part_of_the_plan() -> None:
         assert not model.eval()(torch.randn(399, 8)).requires_grad
         model.train()
         optimizer.step()
+
+
+def test_gradients_may_be_zeroed_between_forward_and_backward_pass() -> None:
+    """As many loops do; the recorded pass must not be lost, or steps would be noise alone without a word."""
+    _, model, optimizer, loader = private(sigma=1e-3, clip=0.1, lr=1.0)
+    for number, (x, y) in enumerate(loader):
+        before, plain = copy.deepcopy(model.wrapped.state_dict()), copy.deepcopy(model.wrapped)
+        wanted, _ = reference.clipped_sum(plain, x, y, clip_norm=0.1)
+        loss = F.cross_entropy(model(x), y)
+        (model if number % 2 else optimizer).zero_grad()
+        loss.backward()
+        optimizer.step()
+        for name, now in model.wrapped.state_dict().items():
+            torch.testing.assert_close(before[name] - now, wanted[name] / 40, rtol=1e-3, atol=2e-5)
+
+
+def test_a_batch_may_be_left_out() -> None:
+    """Without a backward pass, or with one and zeroed gradients; the next batch's step is its own."""
+    _, model, optimizer, loader = private(sigma=1e-3, clip=0.1, lr=1.0)
+    for number, (x, y) in enumerate(loader):
+        loss = F.cross_entropy(model(x), y)
+        if number % 3 == 0:
+            continue
+        if number % 3 == 1:
+            loss.backward()
+            optimizer.zero_grad()
+            continue
+        before, plain = copy.deepcopy(model.wrapped.state_dict()), copy.deepcopy(model.wrapped)
+        wanted, _ = reference.clipped_sum(plain, x, y, clip_norm=0.1)
+        loss.backward()
+        optimizer.step()
+        for name, now in model.wrapped.state_dict().items():
+            torch.testing.assert_close(before[name] - now, wanted[name] / 40, rtol=1e-3, atol=2e-5)
 
 
 def test_a_deep_copy_of_the_model_is_not_recorded() -> None:

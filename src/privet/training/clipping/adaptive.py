@@ -25,7 +25,8 @@ class AdaptiveClipping:
     Guarantee: one unit changes the sum by at most the norm of the step, and the count of units below it by at most
     1/2; both leave with noise of one draw, and together are one Gaussian mechanism of the step's noise multiplier: the
     gradient's noise is raised for what the count costs. ``count_noise`` is the standard deviation on the count, of
-    which the authors take a twentieth of the expected number of units in a step.
+    which the authors take a twentieth of the expected number of units in a step. The norm stays from ``least`` to
+    ``most``.
     Units: ``clip_norm``, that of the first step, in the unit of the gradient; ``learning_rate`` per step.
     Errors: InvalidParameter, also where the count alone would cost more than the whole step may.
     Reference: Andrew, Thakkar, McMahan & Ramaswamy 2021, Algorithm 1 and Theorem 1.
@@ -39,6 +40,8 @@ class AdaptiveClipping:
     count_noise: float
     quantile: float = 0.5
     learning_rate: float = 0.2
+    least: float = 0.0
+    most: float = math.inf
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clip_norm", ClipNorm(self.clip_norm))
@@ -48,6 +51,10 @@ class AdaptiveClipping:
             raise InvalidParameter(f"learning_rate of the clip norm is {self.learning_rate}; give one above 0")
         if not 0 < self.count_noise < math.inf:
             raise InvalidParameter(f"count_noise is {self.count_noise}; give a finite number above 0")
+        if not 0 <= self.least <= self.clip_norm <= self.most:
+            raise InvalidParameter(
+                f"least is {self.least} and most {self.most}; give bounds around the first clip norm, {self.clip_norm}"
+            )
 
     @property
     def further_answers(self) -> int:
@@ -88,7 +95,8 @@ class AdaptiveClipper(FlatClipper):
         noisy = self._count + self._rule.count_noise * float(noise[0])
         share = min(1.0, max(0.0, noisy / expected_units + 0.5))
         self._count = 0.0
-        self.clip_norm *= math.exp(-self._rule.learning_rate * (share - self._rule.quantile))
+        moved = self.clip_norm * math.exp(-self._rule.learning_rate * (share - self._rule.quantile))
+        self.clip_norm = min(max(moved, self._rule.least), self._rule.most)
 
     def state_dict(self) -> dict[str, Any]:
         return {"clip_norm": self.clip_norm, "count": self._count}

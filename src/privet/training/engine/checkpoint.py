@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import nn
@@ -24,7 +24,7 @@ _OWNER_ONLY = 0o600
 
 
 def write(
-    path: str | Path,
+    path: str | Path | IO[bytes],
     *,
     module: nn.Module,
     optimizer: Any,
@@ -49,10 +49,13 @@ def write(
     }
     made = io.BytesIO()
     torch.save(saved, made)
-    write_bytes_whole(path, made.getvalue(), mode=_OWNER_ONLY)
+    if isinstance(path, (str, Path)):
+        write_bytes_whole(path, made.getvalue(), mode=_OWNER_ONLY)
+    else:
+        path.write(made.getvalue())
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read(path: str | Path | IO[bytes]) -> dict[str, Any]:
     """Errors: InvalidParameter if it is no checkpoint of ours."""
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)

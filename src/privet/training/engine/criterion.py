@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
     """Mean or sum of what the criterion says of each example alone.
 
     Guarantee: the loss is a plain mean or sum over examples; class weights and ignored entries count within an example
-    and are never divided by their total over the batch. An example of several entries gets their mean.
-    Shapes: whatever the criterion takes, examples in the first axis.
+    and are never divided by their total over the batch. An example of several entries gets the mean of those that are
+    not ignored, or under "sum" their sum.
+    Shapes: whatever the criterion takes, examples in the first axis; or examples and their entries in one axis, when
+    ``shape`` says how many there are of each, as loops over sequences of tokens do.
     Errors: InvalidParameter for a criterion that cannot say each example's loss.
 
     >>> weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0]))
@@ -36,16 +39,17 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
         self.each.reduction = "none"
         self.reduction = reduction
 
-    def forward(self, outputs: Any, targets: Any) -> Tensor:
-        losses = self.each(outputs, targets)
-        if not losses.dim() or len(losses) != len(targets):
+    def forward(self, outputs: Any, targets: Any, *, shape: Sequence[int] | None = None) -> Tensor:
+        losses, kept = self.each(outputs, targets), self._kept(targets)
+        examples = len(targets) if shape is None else shape[0]
+        if not losses.dim() or len(losses) != len(targets) or (shape is not None and len(losses) % max(1, examples)):
             raise InvalidParameter('the criterion gives no loss for each example with reduction="none"; give another')
-        single = losses.flatten(1).mean(1) if losses.dim() > 1 else losses
+        single = single_losses(losses, kept, examples=examples, reduction=self.reduction)
         return single.mean() if self.reduction == "mean" and len(single) else single.sum()
 
     def slope(self, outputs: Tensor, targets: Any) -> Tensor:
         """Gradient of the loss by the outputs, without a graph around it. Shapes: those of ``outputs``."""
-        if _is_plain(self.each) and outputs.dim() == 2 and len(outputs) and not targets.is_floating_point():
+        if _is_plain(self.each) and outputs.dim() == 2 and len(outputs) and _are_classes(targets):
             # Probabilities less one at the class that is right.
             found = outputs.softmax(1)
             found.scatter_add_(1, targets[:, None], found.new_full((1, 1), -1.0).expand(len(targets), 1))
@@ -54,6 +58,26 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
             leaf = outputs.detach().requires_grad_()
             (slope,) = torch.autograd.grad(self(leaf, targets), leaf)
         return slope
+
+    def _kept(self, targets: Any) -> Tensor | None:
+        """Which entries are not ignored; None where the criterion ignores none."""
+        ignored = getattr(self.each, "ignore_index", None)
+        if ignored is None or not isinstance(targets, Tensor) or targets.is_floating_point():
+            return None
+        return targets != ignored
+
+
+def single_losses(losses: Tensor, kept: Tensor | None, *, examples: int, reduction: str) -> Tensor:
+    """Loss of each example from those of its entries, which lie together: their sum, or the mean of those ``kept``.
+
+    Shapes: ``losses`` and ``kept`` of examples times entries numbers to (examples,).
+    """
+    rows = losses.reshape(examples, -1) if losses.numel() else losses.new_zeros(examples, 0) + losses.sum()
+    if reduction == "sum" or rows.shape[1] <= 1:
+        return rows.sum(1)
+    if kept is None or kept.numel() != rows.numel():
+        return rows.mean(1)
+    return rows.sum(1) / kept.reshape(examples, -1).sum(1).clamp_min(1)
 
 
 def _is_plain(criterion: nn.Module) -> bool:
@@ -64,3 +88,8 @@ def _is_plain(criterion: nn.Module) -> bool:
         and criterion.label_smoothing == 0
         and criterion.ignore_index < 0
     )
+
+
+def _are_classes(targets: Any) -> bool:
+    """Whether every target is a class; -100 says that one is to be ignored."""
+    return isinstance(targets, Tensor) and not targets.is_floating_point() and not bool((targets < 0).any())

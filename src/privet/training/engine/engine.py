@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import nn
@@ -23,15 +23,18 @@ from privet.training.engine import checkpoint
 from privet.training.engine.criterion import PrivateCriterion
 from privet.training.engine.loader import PlannedBatches, private_loader
 from privet.training.engine.module import PrivateModule
-from privet.training.engine.optimizer import PrivateOptimizer
+from privet.training.engine.opacus_names import adaptive_options, criterion_wanted, refuse_old
+from privet.training.engine.optimizer import PrivateOptimizer, refuse_optimizer, trained
 from privet.training.engine.paying import opening, own_account
-from privet.training.engine.settings import Settings, members
+from privet.training.engine.settings import Settings, batch_size, members
 from privet.training.engine.steps import Steps
 from privet.training.execution import Execution
 from privet.training.noise_law import IndependentNoise, NoiseLaw
+from privet.training.per_example.owners import UnsupportedModule
 from privet.training.sampling import Sampling
 from privet.training.schedules import Schedule
 from privet.training.training_plan import TrainingPlan
+from privet.training.validators import ModuleValidator
 
 
 class PrivacyEngine:
@@ -89,6 +92,9 @@ class PrivacyEngine:
         resume: str | Path | None = None,
         grad_sample_mode: str | None = None,
         batch_first: bool = True,
+        wrap_model: bool = True,
+        rand_on_empty: bool = False,
+        **adaptive: float,
     ) -> Any:
         """Give back module, optimizer and loader in their private forms; the criterion before the loader, if given.
 
@@ -98,12 +104,19 @@ class PrivacyEngine:
         examples' losses (``loss_reduction``): one that is divided by a weight or a count of tokens of the whole batch
         lets one example change the gradients of all; ``criterion`` is made into one that cannot. ``resume`` goes on
         from a checkpoint under the same claim. ``grad_sample_mode`` is taken for the sake of older loops: there is one
-        way, and it is exact.
-        Errors: InvalidParameter; BudgetRefused if ``account`` cannot pay for the plan.
+        way, and it is exact; where it is stated, the criterion is given back in the ghost modes and in no other.
+        ``adaptive`` are Opacus' options of clipping="adaptive".
+        Errors: UnsupportedModule; InvalidParameter; BudgetRefused if ``account`` cannot pay for the plan.
         """
         if self._steps is not None:
             raise InvalidParameter("this engine has made a loop private already; make another engine")
-        _refuse(noise_generator, batch_first=batch_first)
+        refuse_old(
+            noise_generator=noise_generator,
+            batch_first=batch_first,
+            wrap_model=wrap_model,
+            rand_on_empty=rand_on_empty,
+        )
+        criterion = criterion_wanted(grad_sample_mode, criterion, reduction=loss_reduction)
         belonging, knobs = members(data_loader, users), execution or Execution()
         plan = Settings(
             noise=noise_multiplier,
@@ -116,8 +129,13 @@ class PrivacyEngine:
             relation=relation,
             users=belonging,
             account=account,
+            adaptive=adaptive_options(adaptive, clipping=clipping),
         ).plan(data_loader)
-        private = module if isinstance(module, PrivateModule) else PrivateModule(module, memory=knobs.memory)
+        private = (
+            module
+            if isinstance(module, PrivateModule)
+            else PrivateModule(module, memory=knobs.memory, loss_reduction=loss_reduction)
+        )
         # Whatever can be wrong is found before anything is claimed.
         stepping = PrivateOptimizer(optimizer, module=private, plan=plan, loss_reduction=loss_reduction)
         saved = None if resume is None else checkpoint.read(resume)
@@ -159,9 +177,10 @@ class PrivacyEngine:
         """
 
         def plan_with(multiplier: float) -> TrainingPlan:
+            # No kind of clipping changes the price.
             return Settings(
                 noise=noise(multiplier),
-                max_grad_norm=max_grad_norm,
+                max_grad_norm=1.0,
                 clipping="flat",
                 sampling=settings.get("sampling"),
                 poisson_sampling=settings.get("poisson_sampling", True),
@@ -193,6 +212,36 @@ class PrivacyEngine:
             **{"delta": target_delta, **settings},
         )
 
+    @classmethod
+    def validate(
+        cls,
+        *,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer | None = None,
+        data_loader: DataLoader[Any] | None = None,
+    ) -> None:
+        """Errors: UnsupportedModule or InvalidParameter for what ``make_private`` or the first batch would refuse."""
+        ModuleValidator.validate(module, strict=True)
+        if optimizer is not None:
+            refuse_optimizer(optimizer)
+            trained(optimizer, module)
+        if data_loader is not None:
+            batch_size(data_loader)
+
+    @classmethod
+    def is_compatible(cls, **parts: Any) -> bool:
+        """Whether ``validate`` finds nothing wrong."""
+        try:
+            cls.validate(**parts)
+        except (InvalidParameter, UnsupportedModule):
+            return False
+        return True
+
+    @classmethod
+    def get_compatible_module(cls, module: nn.Module) -> nn.Module:
+        """See ``ModuleValidator.fix_and_validate``; make the optimizer from what it gives back."""
+        return ModuleValidator.fix_and_validate(module)
+
     @property
     def steps(self) -> int:
         """Steps that have run."""
@@ -218,14 +267,14 @@ class PrivacyEngine:
     def save_checkpoint(
         self,
         *,
-        path: str | Path,
+        path: str | Path | IO[bytes],
         module: nn.Module,
         optimizer: torch.optim.Optimizer | None = None,
         noise_scheduler: Any = None,
         grad_clip_scheduler: Any = None,
         checkpoint_dict: dict[str, Any] | None = None,
     ) -> None:
-        """Write module, optimizer, claim and what the plan needs to go on; the file is there whole or not at all.
+        """Write module, optimizer, claim and what the plan needs to go on; a file is there whole or not at all.
 
         ``checkpoint_dict`` may hold tensors and plain values of the user's own.
 
@@ -246,7 +295,7 @@ class PrivacyEngine:
     def load_checkpoint(
         self,
         *,
-        path: str | Path,
+        path: str | Path | IO[bytes],
         module: nn.Module,
         optimizer: torch.optim.Optimizer | None = None,
         noise_scheduler: Any = None,
@@ -291,13 +340,3 @@ class PrivacyEngine:
         if self._steps is None:
             raise InvalidParameter("nothing is private yet; call make_private first")
         return self._steps
-
-
-def _refuse(generator: object, *, batch_first: bool) -> None:
-    if not batch_first:
-        raise InvalidParameter("batch_first is False; give the module batches with examples in the first axis")
-    if generator is not None:
-        raise InvalidParameter(
-            "noise_generator was given; noise that can be made again can be taken away again, so it is always drawn "
-            "anew from the gate: leave noise_generator out"
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,14 @@ class _Collate:
     def __call__(self, examples: list[Any]) -> Any:
         if examples:
             return self._collate(examples)
-        return tree_map(lambda leaf: leaf[:0] if hasattr(leaf, "shape") else leaf, self._collate([self._dataset[0]]))
+        made = self._collate([self._dataset[0]])
+        empty = tree_map(lambda leaf: leaf[:0] if hasattr(leaf, "shape") else leaf, _open(made))
+        return type(made)(empty) if _open(made) is not made else empty
+
+
+def _open(batch: Any) -> Any:
+    """A mapping of a class of its own, as tokenizers give, as the plain one that can be looked into."""
+    return dict(batch) if isinstance(batch, Mapping) and type(batch) is not dict else batch
 
 
 class PrivateLoader(DataLoader[Any]):  # type: ignore[misc]
@@ -113,7 +120,7 @@ class PrivateLoader(DataLoader[Any]):  # type: ignore[misc]
     def __iter__(self) -> Iterator[Any]:
         for batch in super().__iter__():
             piece = self.batch_sampler.handed.popleft()
-            if size_of(batch) != piece.size:
+            if size_of(_open(batch)) != piece.size:
                 raise InvalidParameter(
                     "the loader's collation does not put examples in the first axis of a batch's first tensor; "
                     "collate them so"

@@ -4,29 +4,86 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten
 
+from privet.training.engine.own_losses import OwnLosses
+from privet.training.per_example.piece import Piece
 from privet.training.per_example.reading import MEMORY
 from privet.training.per_example.watch import Watch
+from privet.training.validators.module_validator import mixes_a_batch, refusals, refuse
 
 
 class PrivateModule(nn.Module):  # type: ignore[misc]
     """Calls the wrapped module and records the pass. What is asked of it that it lacks is asked of the module.
 
-    ``wrapped`` is the plain module, whose ``state_dict`` has no prefix.
+    ``wrapped`` is the plain module, whose ``state_dict`` has no prefix. ``passed`` is the part of a batch that went
+    through last, to be trained on. A loss that the module makes by itself is that of each example alone.
+    Errors: UnsupportedModule for what is refused by name, now or when a later ``train()`` makes it so.
     """
 
-    def __init__(self, module: nn.Module, *, memory: int = MEMORY) -> None:
+    def __init__(self, module: nn.Module, *, memory: int = MEMORY, loss_reduction: str = "mean") -> None:
         super().__init__()
         self.wrapped = module
+        refuse(list(refusals(module)))
+        self._norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
         self._watch = Watch(module, memory=memory)
+        self._losses = OwnLosses(module, reduction=loss_reduction)
+        self.passed: Piece | None = None
+        self._awaited = False
 
     @property
     def watch(self) -> Watch:
         return self._watch
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self._watch(*args, **kwargs)
+        if any(map(mixes_a_batch, self._norms)):
+            refuse(list(refusals(self.wrapped)))
+        if not torch.is_grad_enabled():
+            return self._watch(*args, **kwargs)
+        if self._awaited and self._watch.piece is not self.passed:
+            # A pass over an earlier batch that nobody differentiated.
+            self._watch.forget()
+        out = self._recorded(args, kwargs)
+        self.passed, self._awaited = self._watch.piece, bool(self._watch.batch_size)
+        if not self._awaited:
+            # Nobody's gradients; layers that cannot be differentiated for no example need not try.
+            self._watch.forget()
+        for leaf in tree_flatten(out)[0]:
+            if isinstance(leaf, Tensor) and leaf.requires_grad:
+                leaf.register_hook(self._differentiated)
+        return out
+
+    def _recorded(self, args: Any, kwargs: Any) -> Any:
+        places = self._losses.places(args, kwargs)
+        if not places:
+            return self._watch(*args, **kwargs)
+        with self._losses.taken_apart():
+            out = self._watch(*args, **kwargs)
+        return self._losses.joined(out, places)
+
+    def _differentiated(self, gradient: Tensor) -> None:
+        self._awaited = False
+
+    def forget(self) -> None:
+        """Drop recorded gradients, as ``zero_grad`` does, but no pass whose backward pass is still to come."""
+        if not self._awaited:
+            self._watch.forget()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.forget()
+        super().zero_grad(set_to_none)
+
+    @property
+    def _module(self) -> nn.Module:
+        """What older loops call the wrapped module."""
+        return self.wrapped
+
+    def to_standard_module(self) -> nn.Module:
+        """The plain module, no longer watched."""
+        self._watch.release()
+        return self.wrapped
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -40,10 +40,11 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         # Not the base's own __init__: groups and state stay the wrapped optimizer's, so that schedulers move those.
         if loss_reduction not in ("mean", "sum"):
             raise InvalidParameter(f'loss_reduction is {loss_reduction!r}; give "mean" or "sum", as the loss does')
+        refuse_optimizer(optimizer)
         self.original_optimizer = optimizer
         self.plan = plan
         self._module, self._mean = module, loss_reduction == "mean"
-        self._parameters = _trained(optimizer, module)
+        self._parameters = trained(optimizer, module)
         self._sizes = [parameter.numel() for parameter in self._parameters]
         self._size = sum(self._sizes)
         self.clipper = plan.clipping.start()
@@ -105,8 +106,8 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self._hooks.append(hook)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget gradients and recorded passes; what earlier pieces of a batch gave is kept."""
-        self._module.watch.forget()
+        """Forget gradients; kept is what earlier pieces of a batch gave, and a pass whose backward pass is to come."""
+        self._module.forget()
         self.original_optimizer.zero_grad(set_to_none=set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -117,6 +118,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         loss = closure() if closure is not None else None
         steps = self._begun()
         self._refuse_late_ones()
+        self._refuse_other_passes()
         with torch.no_grad():
             number, complete = self._gather()
             if not complete:
@@ -147,6 +149,14 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
                 raise InvalidParameter(
                     "a parameter was unfrozen or added after make_private; unfreeze it before, and begin again"
                 )
+
+    def _refuse_other_passes(self) -> None:
+        """A batch that went another way would leave noise alone to step on, without a word."""
+        piece = self._module.watch.piece
+        if piece is not None and piece.size and self._module.passed is not piece:
+            raise InvalidParameter(
+                "the batch did not go through the module that make_private gave back; call that one in the loop"
+            )
 
     def _gather(self) -> tuple[int | None, bool]:
         """Add a piece's clipped sums to those of its batch. Gives the batch's number and whether it is complete."""
@@ -195,7 +205,18 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
             self.original_optimizer.noise_variance = (stddev / expected) ** 2
 
 
-def _trained(optimizer: torch.optim.Optimizer, module: PrivateModule) -> list[nn.Parameter]:
+def refuse_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse by name what cannot step on one noisy gradient. Errors: InvalidParameter."""
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise InvalidParameter(
+            "LBFGS looks at a batch several times in a step, and each look would have to be paid for; use SGD or Adam"
+        )
+    if isinstance(optimizer, torch.optim.SparseAdam):
+        raise InvalidParameter("SparseAdam needs sparse gradients, and noise makes them dense; use Adam")
+
+
+def trained(optimizer: torch.optim.Optimizer, module: nn.Module) -> list[nn.Parameter]:
+    """The parameters that the optimizer trains. Errors: InvalidParameter if the module lacks one, or there are none."""
     own = {parameter for parameter in module.parameters() if parameter.requires_grad}
     given = [parameter for group in optimizer.param_groups for parameter in group["params"] if parameter.requires_grad]
     strangers = [parameter for parameter in given if parameter not in own]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -36,6 +36,7 @@ class Settings:
     relation: Relation | None
     users: Members | None
     account: Account | None
+    adaptive: Mapping[str, Any] = field(default_factory=dict)
 
     def plan(self, loader: DataLoader[Any]) -> TrainingPlan:
         """Errors: InvalidParameter, also where the account asks for something else."""
@@ -103,7 +104,7 @@ class Settings:
         if self.clipping == "automatic":
             return AutomaticClipping(given)
         if self.clipping == "adaptive":
-            return AdaptiveClipping(given, count_noise=sampling.expected_batch_size / 20)
+            return AdaptiveClipping(given, **{"count_noise": sampling.expected_batch_size / 20, **self.adaptive})
         raise InvalidParameter(
             f'clipping is {self.clipping!r}; give "flat", "per_layer", "automatic", "adaptive" or a Clipping'
         )

@@ -13,7 +13,7 @@ from privet.core.errors import BudgetRefused, InvalidParameter  # noqa: E402
 from privet.core.neighbours import PrivacyUnit, Relation  # noqa: E402
 from privet.ledger import Ledger  # noqa: E402
 from privet.training.execution import Execution  # noqa: E402
-from privet.training.fit import fit  # noqa: E402
+from privet.training.fitting import fit  # noqa: E402
 
 from .engine.loops import data, network, people  # noqa: E402
 

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from privet.core.errors import InvalidParameter
 from privet.core.sealed import Release
+from privet.training.averaging import WeightAverage
+from privet.training.engine import checkpoint as checkpoints
 from privet.training.engine.engine import PrivacyEngine
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
@@ -61,7 +63,7 @@ def fit(
     checkpoint: str | Path | None = None,
     execution: Execution | None = None,
     scheduler: Any = None,
-    average: Any = None,
+    average: WeightAverage | None = None,
     **settings: Any,
 ) -> Fitted:
     """Train ``module`` for ``epochs`` with the least noise that keeps (``epsilon``, ``delta``).
@@ -71,8 +73,9 @@ def fit(
     are not shown.
     ``evaluate`` is given the module after each epoch and must look at public data only, as must ``stop``, which ends
     training early: steps that did not run are given back to the account where its filter can. With ``checkpoint`` the
-    loop is saved after each epoch and on Ctrl-C, and goes on from the file if it is there. ``average`` has ``update``
-    and ``apply_to``: see ``privet.training.averaging``; ``scheduler`` steps after each epoch.
+    loop is saved after each epoch and on Ctrl-C, and goes on from the file if it is there. ``average`` of the module's
+    weights, one of ``privet.training.averaging``, takes them in after each step and is what is evaluated and released;
+    ``scheduler`` steps after each epoch.
     Errors: InvalidParameter; BudgetRefused if the account cannot pay.
 
     >>> from torch.utils.data import TensorDataset
@@ -101,7 +104,8 @@ def fit(
         resume=saved if saved is not None and saved.exists() else None,
         **settings,
     )
-    work = _Work(engine, model, stepping, loss, loader, device, knobs, average)
+    work = _Work(engine, model, stepping, loss, loader, device, knobs, average, scheduler)
+    work.restore(saved)
     history: list[Progress] = []
     per_epoch = len(loader)
     try:
@@ -128,7 +132,9 @@ def fit(
     except KeyboardInterrupt:
         work.save(saved)
         raise
-    return Fitted(work.evaluated(), engine.release(work.evaluated()), tuple(history))
+    model.to_standard_module()
+    made = work.evaluated()
+    return Fitted(made, engine.release(made), tuple(history))
 
 
 @dataclass(slots=True)
@@ -140,7 +146,8 @@ class _Work:
     loader: DataLoader[Any]
     device: torch.device
     knobs: Execution
-    average: Any
+    average: WeightAverage | None
+    scheduler: Any
 
     def epoch(self, steps: int) -> None:
         self.model.train()
@@ -177,7 +184,21 @@ class _Work:
 
     def save(self, path: Path | None) -> None:
         if path is not None:
-            self.engine.save_checkpoint(path=path, module=self.model, optimizer=self.optimizer)
+            states = {name: part.state_dict() for name, part in self._parts().items()}
+            self.engine.save_checkpoint(
+                path=path, module=self.model, optimizer=self.optimizer, checkpoint_dict={"fit": states}
+            )
+
+    def restore(self, path: Path | None) -> None:
+        """What the engine does not know of; it has taken up the rest already."""
+        saved = checkpoints.read(path).get("fit", {}) if path is not None and path.exists() else {}
+        for name, part in self._parts().items():
+            if name in saved:
+                part.load_state_dict(saved[name])
+
+    def _parts(self) -> dict[str, Any]:
+        found = {"average": self.average, "scheduler": self.scheduler}
+        return {name: part for name, part in found.items() if part is not None}
 
 
 def _pair(batch: Any) -> tuple[Any, Any]:
