@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "measuring", "peers", "training_models"}
+# Accuracy takes an hour and is measured by ``make bench-utility``.
+NOT_BENCHMARKS = {"run", "measuring", "peers", "training_models", "utility", "utility_tasks"}
 
 
 def benchmarks() -> list[str]:
