@@ -9,7 +9,7 @@ PEERS := .venv-peers
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-kills check format bench bench-training clean
+.PHONY: help demo test test-kills check format bench bench-training bench-utility clean
 help:
 	@echo "make demo    run the first study on real health records and print where its report is"
 	@echo "make test    every test"
@@ -17,6 +17,7 @@ help:
 	@echo "make check   format, lint, types, strata"
 	@echo "make bench-training  private training steps beside plain ones and the peers'"
 	@echo "make bench   every figure of the README, printed and kept in benchmarks/results"
+	@echo "make bench-utility  accuracy at a budget on real data; PRIVET_DATA says where they are; about an hour"
 
 $(DEMO): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -59,6 +60,9 @@ bench: $(DEV) $(PEERS)/.installed
 # Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about fifteen minutes.
 bench-training: $(DEV) $(PEERS)/.installed
 	$(BIN)/python benchmarks/training.py --peer-python $(PEERS)/bin/python
+
+bench-utility: $(DEV)
+	$(BIN)/python benchmarks/utility.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache

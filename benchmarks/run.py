@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "measuring", "peers", "drawing", "training_models", "training_memory", "training_peer"}
+# Accuracy takes an hour and is measured by ``make bench-utility``.
+PARTS = {"run", "measuring", "peers", "drawing", "training_models", "training_memory", "training_peer", "utility_tasks"}
+NOT_BENCHMARKS = PARTS | {"utility"}
 
 
 def benchmarks() -> list[str]:

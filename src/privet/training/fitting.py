@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from privet.core.errors import InvalidParameter
 from privet.core.sealed import Release
+from privet.training import defaults
 from privet.training.averaging import WeightAverage
 from privet.training.engine import checkpoint as checkpoints
 from privet.training.engine.engine import PrivacyEngine
@@ -51,12 +52,12 @@ def fit(
     dataset: Dataset[Any],
     *,
     criterion: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batch_size: int,
-    epochs: int,
-    max_grad_norm: float,
     epsilon: float,
-    delta: float,
+    epochs: int,
+    optimizer: torch.optim.Optimizer | None = None,
+    batch_size: int | None = None,
+    max_grad_norm: float | None = None,
+    delta: float | None = None,
     evaluate: Evaluate | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[Progress], bool] | None = None,
@@ -76,29 +77,42 @@ def fit(
     loop is saved after each epoch and on Ctrl-C, and goes on from the file if it is there. ``average`` of the module's
     weights, one of ``privet.training.averaging``, takes them in after each step and is what is evaluated and released;
     ``scheduler`` steps after each epoch.
+    What is left out follows rules of public numbers: see ``privet.training.defaults``. Without ``optimizer`` the
+    learning rate falls to nothing over the ``epochs``; without ``max_grad_norm`` gradients are normalised.
     Errors: InvalidParameter; BudgetRefused if the account cannot pay.
 
     >>> from torch.utils.data import TensorDataset
     >>> data = TensorDataset(torch.arange(600.0).sin().view(200, 3), torch.arange(200) % 2)
     >>> module = nn.Linear(3, 2)
+    >>> fitted = fit(module, data, criterion=nn.CrossEntropyLoss(), epsilon=1.0, epochs=2)
+    >>> fitted.release.receipt.epsilon <= 1.0
+    True
     >>> fitted = fit(module, data, criterion=nn.CrossEntropyLoss(), epochs=2, batch_size=50, max_grad_norm=1.0,
     ...              optimizer=torch.optim.SGD(module.parameters(), lr=0.1), epsilon=1.0, delta=1e-5)
-    >>> [(epoch.steps, epoch.epsilon <= 1.0) for epoch in fitted.history], fitted.release.receipt.epsilon <= 1.0
-    ([(4, True), (8, True)], True)
+    >>> [(epoch.steps, epoch.epsilon <= 1.0) for epoch in fitted.history]
+    [(4, True), (8, True)]
     """
     knobs = execution or Execution()
     device = torch.device(knobs.device) if knobs.device else next(module.parameters()).device
     module.to(device)
     saved = Path(checkpoint) if checkpoint is not None else None
+    public = {name: settings.get(name) for name in ("users", "expected_units")}
+    units = defaults.units_in(len(dataset), **public)  # type: ignore[arg-type]
+    delta = defaults.delta_for(units) if delta is None else delta
+    if optimizer is None:
+        optimizer = defaults.optimizer_for(module)
+        scheduler = scheduler or defaults.scheduler_for(optimizer, epochs=epochs)
+    if max_grad_norm is None:
+        settings = {"clipping": defaults.CLIPPING, **settings}
     engine = PrivacyEngine()
     model, stepping, loss, loader = engine.make_private_with_epsilon(
         module=module,
         optimizer=optimizer,
-        data_loader=DataLoader(dataset, batch_size=batch_size),
+        data_loader=DataLoader(dataset, batch_size=batch_size or defaults.batch_size_for(units)),
         target_epsilon=epsilon,
         target_delta=delta,
         epochs=epochs,
-        max_grad_norm=max_grad_norm,
+        max_grad_norm=defaults.CLIP_NORM if max_grad_norm is None else max_grad_norm,
         criterion=criterion,
         execution=knobs,
         resume=saved if saved is not None and saved.exists() else None,

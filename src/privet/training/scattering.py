@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -11,6 +12,8 @@ from privet.core.errors import InvalidParameter
 
 # Of the finest wavelet: width of its window, centre frequency, and how much the window is drawn out across its waves.
 _WIDTH, _FREQUENCY, _SLANT = 0.8, 3 * math.pi / 4, 4.0
+# Pictures at a time: their maps then stay in the cache, which halves the time.
+_PIECE = 16
 
 
 class Scattering(nn.Module):  # type: ignore[misc]
@@ -42,10 +45,12 @@ class Scattering(nn.Module):  # type: ignore[misc]
         count, channels, height, width = images.shape
         around = _around(height), _around(width)
         padded = nn.functional.pad(images, (4, around[1], 4, around[0]), mode="reflect").flatten(0, 1)
-        waves = _Waves(padded.shape[1], padded.shape[2], like=padded)
-        parts = list(self._scattered(padded, waves))
+        waves = _waves(padded.shape[1], padded.shape[2], padded.dtype, padded.device)
         rows, columns = math.ceil(height / 4), math.ceil(width / 4)
-        made = torch.cat(parts, 1)[:, :, 1 : 1 + rows, 1 : 1 + columns]
+        if not len(padded):
+            return images.new_zeros(count, channels * self.channels, rows, columns)
+        pieces = [torch.cat(self._scattered(piece, waves), 1) for piece in padded.split(_PIECE)]
+        made = torch.cat(pieces)[:, :, 1 : 1 + rows, 1 : 1 + columns]
         return made.reshape(count, channels * self.channels, rows, columns)
 
     @staticmethod
@@ -53,9 +58,8 @@ class Scattering(nn.Module):  # type: ignore[misc]
         """Orders 0, 1 and 2. Shapes: (N, H, W) to (N, features, H / 4, W / 4)."""
         spectrum = torch.fft.fft2(images)[:, None]
         fine = torch.fft.ifft2(spectrum * waves.fine).abs()
-        coarse = torch.fft.ifft2(_halved(spectrum * waves.coarse)).abs()
-        again = torch.fft.fft2(fine)[:, :, None] * waves.coarse
-        second = torch.fft.ifft2(_halved(again)).abs().flatten(1, 2)
+        coarse = torch.fft.ifft2(_halved(spectrum, waves.coarse)).abs()
+        second = torch.fft.ifft2(_halved(torch.fft.fft2(fine)[:, :, None], waves.coarse)).abs().flatten(1, 2)
         whole, half = waves.averages
         return [
             _averaged(images[:, None], whole),
@@ -77,6 +81,11 @@ class _Waves:
             tuple(_averages(size // by, width_of_average / by, 4 // by).to(like) for size in (height, width))
             for by in (1, 2)
         ]
+
+
+@functools.lru_cache(maxsize=8)
+def _waves(height: int, width: int, kind: torch.dtype, device: torch.device) -> _Waves:
+    return _Waves(height, width, like=torch.empty(0, dtype=kind, device=device))
 
 
 def morlet(height: int, width: int, *, scale: int, angle: float) -> Tensor:
@@ -114,11 +123,14 @@ def _averaged(maps: Tensor, matrices: tuple[Tensor, Tensor]) -> Tensor:
     return rows @ maps @ columns.t()
 
 
-def _halved(spectrum: Tensor) -> Tensor:
-    """Every second pixel, taken in Fourier space: frequencies that cannot be told apart add up."""
+def _halved(spectrum: Tensor, wavelets: Tensor) -> Tensor:
+    """Every second pixel of the filtered image, taken in Fourier space: frequencies that fall together add up."""
     height, width = spectrum.shape[-2] // 2, spectrum.shape[-1] // 2
-    folded = spectrum.unflatten(-1, (2, width)).sum(-2)
-    return folded.unflatten(-2, (2, height)).sum(-3) / 4
+    total = spectrum[..., :height, :width] * wavelets[:, :height, :width]
+    for top, left in ((0, width), (height, 0), (height, width)):
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        total = total + spectrum[..., rows, columns] * wavelets[:, rows, columns]
+    return total / 4
 
 
 def _around(size: int) -> int:

@@ -23,12 +23,12 @@ from privet.training.sampling import BallsInBins, PoissonSampling, ShuffledBatch
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
+from privet.training.fit import fit  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 from privet.training.correlated import CorrelatedNoise, TreeAggregation  # noqa: E402
 from privet.training.engine import PrivacyEngine  # noqa: E402
-from privet.training.fit import fit  # noqa: E402
 from privet.training.schedules import Exponential  # noqa: E402
 
 from ..engine.loops import data, epoch, network, people, private  # noqa: E402
