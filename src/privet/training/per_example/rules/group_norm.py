@@ -12,6 +12,7 @@ from privet.training.per_example.rule import Grads, Rule, trainable
 
 class GroupNorm(Rule):
     types = (nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+    reads = False
 
     def refusal(self, module: Any) -> str | None:
         if getattr(module, "track_running_stats", False):
