@@ -39,6 +39,16 @@ class Ranks:
             pytest.fail("\n".join(failed))
         return [value for _, value in answers]
 
+    def run_until_one_dies(self, job: str, **given: Any) -> Any:
+        """What the job gives on the first rank, of two that do not both live on."""
+        if not self._processes:
+            self._start()
+        for channel in self._channels:
+            channel.send((job, given))
+        good, value = self._answer(self._channels[0])
+        self.stop()
+        return value if good else pytest.fail(value)
+
     def _answer(self, channel: Any) -> tuple[bool, Any]:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:

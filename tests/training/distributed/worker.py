@@ -13,7 +13,13 @@ import torch.distributed as dist
 
 
 def main() -> None:
-    rank, count, meeting, channel, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
+    rank, count, meeting, channel, folder = (
+        int(sys.argv[1]),
+        int(sys.argv[2]),
+        sys.argv[3],
+        int(sys.argv[4]),
+        sys.argv[5],
+    )
     sys.path.insert(0, folder)
     warnings.simplefilter("error")
     torch.set_num_threads(1)

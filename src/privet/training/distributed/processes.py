@@ -15,6 +15,7 @@ from privet.training.distributed.data_parallel import spread_values
 from privet.training.distributed.ranks import Ranks
 from privet.training.distributed.replicated import ReplicatedGradients, fingerprint
 from privet.training.distributed.share import Share
+from privet.training.per_example.watch import Watch
 
 T = TypeVar("T")
 
@@ -50,6 +51,13 @@ class ManyProcesses:
         self._ranks.agree("the settings", **facts)
         spread_values(self._ranks, made.module.wrapped)
         return made
+
+    def watch(self, module: nn.Module, *, memory: int) -> Watch:
+        if not self._sharded:
+            return Watch(module, memory=memory)
+        from privet.training.distributed.sharded_watch import ShardedWatch
+
+        return ShardedWatch(module, memory=memory, ranks=self._ranks)
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Any:
         if not self._sharded:

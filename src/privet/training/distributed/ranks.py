@@ -96,6 +96,13 @@ class Ranks:
         self.meet(place)
         return self._objects(value, place)
 
+    def told_by(self, rank: int, value: T) -> T:
+        """That rank's value, on every rank; for the first batch."""
+        held = [value]
+        with lost_rank("the first batch"):
+            dist.broadcast_object_list(held, src=rank)
+        return held[0]
+
     def to_first(self, place: str, value: T) -> list[T] | None:
         """Every rank's value, on the first rank; None elsewhere."""
         self.meet(place)

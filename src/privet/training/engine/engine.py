@@ -127,9 +127,7 @@ class PrivacyEngine:
             _refuse(noise_generator, batch_first=batch_first)
             belonging = members(data_loader, users)
             plan = replace(settings, users=belonging).plan(data_loader)
-            private = (
-                module if isinstance(module, PrivateModule) else PrivateModule(unwrapped(module), memory=knobs.memory)
-            )
+            private = module if isinstance(module, PrivateModule) else _watched(unwrapped(module), processes, knobs)
             stepping = PrivateOptimizer(
                 optimizer, module=private, plan=plan, loss_reduction=loss_reduction, placed=processes.gradients
             )
@@ -321,6 +319,10 @@ class PrivacyEngine:
         if self._steps is None:
             raise InvalidParameter("nothing is private yet; call make_private first")
         return self._steps
+
+
+def _watched(module: nn.Module, processes: Processes, knobs: Execution) -> PrivateModule:
+    return PrivateModule(module, watch=processes.watch(module, memory=knobs.memory))
 
 
 def _refuse(generator: object, *, batch_first: bool) -> None:

@@ -16,10 +16,10 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
     ``wrapped`` is the plain module, whose ``state_dict`` has no prefix.
     """
 
-    def __init__(self, module: nn.Module, *, memory: int = MEMORY) -> None:
+    def __init__(self, module: nn.Module, *, memory: int = MEMORY, watch: Watch | None = None) -> None:
         super().__init__()
         self.wrapped = module
-        self._watch = Watch(module, memory=memory)
+        self._watch = watch or Watch(module, memory=memory)
 
     @property
     def watch(self) -> Watch:

@@ -18,6 +18,7 @@ from privet.training.engine.loader import Members
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
 from privet.training.engine.steps import OpenRun
+from privet.training.per_example.watch import Watch
 
 T = TypeVar("T")
 
@@ -50,6 +51,8 @@ class Processes(Protocol):
     def agreed(self, propose: Callable[[], Proposal]) -> Proposal:
         """The proposal of each, if all are the same; parameters are the first process's from then on."""
         ...
+
+    def watch(self, module: nn.Module, *, memory: int) -> Watch: ...
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Gradients: ...
 
@@ -85,6 +88,9 @@ class OneProcess:
 
     def agreed(self, propose: Callable[[], Proposal]) -> Proposal:
         return propose()
+
+    def watch(self, module: nn.Module, *, memory: int) -> Watch:
+        return Watch(module, memory=memory)
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Gradients:
         return WholeGradients(parameters, answers=answers)
