@@ -387,7 +387,7 @@ class Sequences(nn.Module):
 
 
 class Tokens(nn.Module):
-    """An embedding whose weights are also those of the output layer; images of one row; nothing is sharded by halves."""
+    """An embedding whose weights are also those of the output layer."""
 
     def __init__(self) -> None:
         super().__init__()

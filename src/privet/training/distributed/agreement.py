@@ -45,7 +45,7 @@ def facts_of(
         "parameters": described(parts),
         "optimizer": [type(optimizer).__qualname__, described(groups)],
         "number_of_examples": described(examples),
-        "users": described(users),
+        "users": None if users is None else described([np.concatenate(users), np.array([len(own) for own in users])]),
         "loss_reduction": loss_reduction,
         "versions": [torch.__version__, __version__],
     }

@@ -29,7 +29,11 @@ class ManyProcesses:
     alone = False
 
     def __init__(self, module: nn.Module) -> None:
-        self._ranks, self._sharded = Ranks(), bool(shards.sharded_modules(module))
+        parts = shards.sharded_modules(module)
+        self._ranks, self._sharded = Ranks(), bool(parts)
+        for part in parts:
+            # An earlier pass may have left whole weights in place of the shards that are trained.
+            part.reshard()
 
     def told(self, place: str, make: Callable[[], T]) -> T:
         return self._ranks.told(place, make)

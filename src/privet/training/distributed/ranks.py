@@ -72,15 +72,16 @@ class Ranks:
 
     def told(self, place: str, make: Callable[[], T]) -> T:
         """What the first rank makes, on every rank."""
-        made = self._attempt(place, make if self.first else lambda: None)
-        held = [made[0]]
+        held: list[Any] = [self.kept(place, make)]
+        own = held[0]
         with lost_rank(place):
             dist.broadcast_object_list(held, src=0)
-        return made[0] if self.first else held[0]
+        told: T = own if self.first else held[0]
+        return told
 
     def kept(self, place: str, make: Callable[[], T]) -> T | None:
         """What the first rank makes and keeps; None elsewhere."""
-        return self._attempt(place, make if self.first else lambda: None)[0]
+        return self._attempt(place, make)[0] if self.first else self._attempt(place, lambda: None)[0]
 
     def drawn(self, place: str, make: Callable[[], bytes]) -> bytes:
         """As ``told``, for at most 64 bytes, filled up with zeros, in one exchange."""

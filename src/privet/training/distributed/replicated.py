@@ -6,8 +6,10 @@ import hashlib
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
+from privet.core.errors import InvalidParameter
 from privet.core.protocols import NoiseSource
 from privet.noise.torch_noise import fill_gaussian_part_
 from privet.training.distributed.ranks import Ranks, RanksDiffer
@@ -30,17 +32,18 @@ class ReplicatedGradients:
         self._parameters, self._answers, self._ranks = parameters, answers, ranks
         self.size = sum(parameter.numel() for parameter in parameters)
         self.device = parameters[0].device if device is None else device
+        require_backend(self.device, str(dist.get_backend_config()))
         whole = self.size + answers
         self._begin, self._end = (whole * at // ranks.count for at in (ranks.rank, ranks.rank + 1))
 
     @property
     def noise_size(self) -> int:
-        return min(self._end, self.size) - min(self._begin, self.size)
+        return len(range(min(self._begin, self.size), min(self._end, self.size)))
 
     @property
     def drawn(self) -> int:
         """Numbers of the vector whose noise is this rank's: its part of the gradients, then of the answers."""
-        return self._end - self._begin
+        return len(range(self._begin, self._end))
 
     def draw(self, source: NoiseSource, *, stddev: float) -> Tensor:
         made = torch.empty(self.drawn, device=self.device, dtype=torch.float32)
@@ -98,6 +101,20 @@ class ReplicatedGradients:
                 "the ranks have come to different parameters, batches, clip norms or noise; nobody has stepped. Change "
                 "optimizer, schedules and parameters on every rank alike, and go on from the last checkpoint"
             )
+
+
+def require_backend(device: Any, backends: str) -> None:
+    """Refuse parameters where the process group cannot add up.
+
+    >>> require_backend(torch.device("cpu"), "cuda:nccl")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    privet.core.errors.InvalidParameter: the parameters are on cpu, but the process group is cuda:nccl; ...
+    """
+    if f"{device.type}:" not in backends:
+        raise InvalidParameter(
+            f"the parameters are on {device.type}, but the process group is {backends}; move the module, or begin the "
+            "group with a backend for it: gloo for the CPU, nccl for GPUs"
+        )
 
 
 def fingerprint(tensors: list[Any]) -> list[int]:

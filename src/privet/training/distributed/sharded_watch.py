@@ -1,4 +1,4 @@
-"""A sharded module, watched: its own passes gather weights block by block, and gradients are read from whole weights."""
+"""A sharded module, watched: its passes gather weights block by block, and gradients are read from whole ones."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class ShardedWatch(Watch):
         examples = self._examples(args, kwargs)
         if examples is None:
             return
+        _scatter(self._parts)
         shards = dict(self.module.named_parameters())
         whole = {parameter: _whole(parameter) for parameter in shards.values()}
         owners = self._ranks.joint("the first batch", lambda: _owners(twin_of(self.module, whole), *examples))

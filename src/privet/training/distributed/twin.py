@@ -21,8 +21,7 @@ def twin_of(module: nn.Module, parameters: Mapping[nn.Parameter, nn.Parameter]) 
     sharded = sharded_modules(module)
     for part in sharded:
         # Sharded modules refuse to be copied, so their copies are begun here and filled below.
-        kind = _plain_class(type(part))
-        memo[id(part)] = kind.__new__(kind)
+        memo[id(part)] = object.__new__(_plain_class(type(part)))
     for part in sharded:
         _fill(memo[id(part)], part, memo)
     twin: nn.Module = copy.deepcopy(module, memo)

@@ -103,6 +103,8 @@ class PrivacyEngine:
         lets one example change the gradients of all; ``criterion`` is made into one that cannot. ``resume`` goes on
         from a checkpoint under the same claim. ``grad_sample_mode`` is taken for the sake of older loops: there is one
         way, and it is exact.
+        In a process group of several all processes make this call, the first with ``account``, and train as one; the
+        batch size is that of all together (with a ``DistributedSampler``, that of each).
         Errors: InvalidParameter; BudgetRefused if ``account`` cannot pay for the plan.
         """
         knobs = execution or Execution()

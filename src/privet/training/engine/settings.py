@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 
 from privet.core.errors import InvalidParameter
 from privet.core.neighbours import PrivacyUnit, Relation
@@ -118,7 +118,9 @@ def batch_size(loader: DataLoader[Any]) -> int:
         raise InvalidParameter("an iterable dataset cannot be sampled; give one with __getitem__ and __len__")
     if loader.batch_size is None:
         raise InvalidParameter("the loader has no batch size; give it batch_size, the expected number of examples")
-    return int(loader.batch_size)
+    # Such a sampler divides the data set among processes, each of which takes batches of this size.
+    each = loader.sampler.num_replicas if isinstance(loader.sampler, DistributedSampler) else 1
+    return int(loader.batch_size) * int(each)
 
 
 def members(loader: DataLoader[Any], users: Sequence[Any] | None) -> Members | None:
