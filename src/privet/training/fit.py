@@ -37,7 +37,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The trained ``module``, its ``release`` with receipt, and the ``history`` of epochs."""
+    """The trained ``module``, its ``release`` with receipt, and the ``history`` of epochs.
+
+    With several processes, which all call ``fit``, the release is None in all but the first.
+    """
 
     module: nn.Module
     release: Release[dict[str, Any]]
@@ -126,7 +129,9 @@ def fit(
             if stop is not None and stop(history[-1]):
                 break
     except KeyboardInterrupt:
-        work.save(saved)
+        if engine.alone:
+            # Other processes may be anywhere; theirs is the file of the last epoch.
+            work.save(saved)
         raise
     return Fitted(work.evaluated(), engine.release(work.evaluated()), tuple(history))
 

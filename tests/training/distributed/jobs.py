@@ -50,7 +50,9 @@ def people(epsilon: float = 10**18) -> Account | None:
     return Ledger.in_memory().create_account("people", **terms)
 
 
-def private(module: nn.Module | None = None, *, dataset: Any = None, wrapped: Any = None, **settings: Any) -> Any:
+def private(
+    module: nn.Module | None = None, *, dataset: Any = None, examples: int = COUNT, wrapped: Any = None, **settings: Any
+) -> Any:
     module = network() if module is None else module
     given = {"noise_multiplier": 1e-7, "max_grad_norm": CLIP, "epochs": 2, "lr": LR, "batch_size": BATCH, **settings}
     lr, batch_size = given.pop("lr"), given.pop("batch_size")
@@ -60,7 +62,7 @@ def private(module: nn.Module | None = None, *, dataset: Any = None, wrapped: An
     made = engine.make_private(
         module=wrapped or module,
         optimizer=torch.optim.SGD(module.parameters(), lr=lr, momentum=MOMENTUM),
-        data_loader=DataLoader(dataset or data(), batch_size=batch_size),
+        data_loader=DataLoader(dataset or data(examples), batch_size=batch_size),
         **given,
     )
     return engine, *made
@@ -137,6 +139,26 @@ def wrapped_in(kind: str) -> dict[str, Any]:
     _, model, optimizer, loader = private(module, wrapped=outer)
     rows = one_epoch(model, optimizer, loader)
     return {"before": spread, "after": weights(model), "rows": rows}
+
+
+def fitted(checkpoint: str) -> dict[str, Any]:
+    from privet.training.fit import fit
+
+    module, seen = network(), []
+    made = fit(
+        module,
+        TensorDataset(*data().tensors[:2]),
+        criterion=nn.CrossEntropyLoss(),
+        optimizer=torch.optim.SGD(module.parameters(), lr=LR),
+        batch_size=BATCH,
+        epochs=2,
+        max_grad_norm=CLIP,
+        epsilon=1.0,
+        delta=1e-5,
+        checkpoint=checkpoint if rank() == 0 else os.devnull,
+        on_progress=seen.append,
+    )
+    return {"steps": [one.steps for one in seen], "released": made.release is not None, "after": weights(module)}
 
 
 def alone() -> int:

@@ -52,11 +52,11 @@ def test_a_user_is_on_one_rank_whole(ranks) -> None:
 
 
 def test_ranks_without_examples_step_along(ranks) -> None:
-    answers = ranks.run("trained", batch_size=1, epochs=1, lr=0.01)
+    answers = ranks.run("trained", examples=40, batch_size=1, lr=0.05)
     assert any(not own for own in answers[0]["rows"])
     assert any(not own and not other for own, other in zip(*(answer["rows"] for answer in answers), strict=True))
     require_one_model(answers)
-    require_same_update(answers, replayed(answers, jobs.network(), expected=1, lr=0.01))
+    require_same_update(answers, replayed(answers, jobs.network(), expected=1, lr=0.05))
 
 
 def test_other_kinds_of_clipping(ranks) -> None:
@@ -95,6 +95,15 @@ def test_wrappers_for_several_processes_are_taken_off(ranks, kind: str) -> None:
     answers = ranks.run("wrapped_in", kind=kind)
     require_one_model(answers)
     require_same_update(answers, replayed(answers, jobs.network(), sums=flat))
+
+
+def test_fitting_is_done_by_all(ranks, tmp_path) -> None:
+    first, second = ranks.run("fitted", checkpoint=str(tmp_path / "loop.pt"))
+    assert first["steps"] == second["steps"] == [10, 20]
+    assert first["released"]
+    assert not second["released"]
+    for name, value in first["after"].items():
+        assert np.array_equal(value, second["after"][name])
 
 
 def test_one_rank_can_train_alone(ranks) -> None:

@@ -30,7 +30,7 @@ def test_shards_make_the_update_of_one_process(ranks, name: str) -> None:
         for key, p in module.named_parameters()
         if p.requires_grad
     ]
-    assert min(moved) > 1e-3
+    assert min(moved) > 1e-4
     # Each rank holds its part alone, and the first lets the whole out.
     assert first["local"] + second["local"] == first["whole"] == second["whole"]
     assert second["released"] is None
@@ -42,9 +42,9 @@ def test_shards_make_the_update_of_one_process(ranks, name: str) -> None:
 def test_pieces_and_ranks_without_examples(ranks, name: str) -> None:
     answers = ranks.run("trained_in_shards", name=name, most=3)
     require_same_update(answers, replayed(answers, jobs.made(name)))
-    answers = ranks.run("trained_in_shards", name=name, batch_size=1, lr=0.01)
+    answers = ranks.run("trained_in_shards", name=name, examples=40, batch_size=1, lr=0.05)
     assert any(not own for own in answers[0]["rows"])
-    require_same_update(answers, replayed(answers, jobs.made(name), expected=1, lr=0.01))
+    require_same_update(answers, replayed(answers, jobs.made(name), expected=1, lr=0.05))
 
 
 def test_copies_of_shards_are_one(ranks) -> None:

@@ -223,6 +223,11 @@ class PrivacyEngine:
         return 0 if self._steps is None else self._steps.done
 
     @property
+    def alone(self) -> bool:
+        """Whether this process trains by itself, and not together with others."""
+        return self._processes.alone
+
+    @property
     def accountant(self) -> PrivacyEngine:
         """The engine itself: it answers ``get_epsilon``."""
         return self
