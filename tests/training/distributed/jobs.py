@@ -396,6 +396,18 @@ class Marked(nn.Module):
         return self.head(self.body(x + self.mark))
 
 
+class Chained(nn.Module):
+    """A chain that runs by a pass of the library's own, below a part that is sharded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 6)), nn.LayerNorm(6))
+        self.chain = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.chain(self.block(x) + x)
+
+
 class Sequences(nn.Module):
     """Takes six numbers as six steps."""
 
@@ -453,6 +465,8 @@ SHARDED = {
     "a transformer's layer": (_attention, ["layer"]),
     "an LSTM beside others": (_lstm, []),
     "an LSTM by itself": (_lstm, ["layer"]),
+    "chains": (Chained, ["block"]),
+    "a chain with a sharded link": (Chained, ["chain.0"]),
     "tied weights": (Tokens, ["conv"]),
     "frozen weights": (_frozen, ["0"]),
 }

@@ -23,17 +23,22 @@ def twin_of(module: nn.Module, parameters: Mapping[nn.Parameter, nn.Parameter]) 
         # Sharded modules refuse to be copied, so their copies are begun here and filled below.
         memo[id(part)] = object.__new__(_plain_class(type(part)))
     for part in sharded:
-        _fill(memo[id(part)], part, memo)
+        state = {name: _without_sharding(value) for name, value in part.__getstate__().items()}
+        memo[id(part)].__setstate__(copy.deepcopy(state, memo))
     twin: nn.Module = copy.deepcopy(module, memo)
+    for name, part in module.named_modules():
+        if sharded_modules(part):
+            _take_own_pass(twin.get_submodule(name))
     return twin
 
 
-def _fill(twin: Any, part: Any, memo: dict[int, Any]) -> None:
-    state = {name: _without_sharding(value) for name, value in part.__getstate__().items()}
-    twin.__setstate__(copy.deepcopy(state, memo))
+def _take_own_pass(twin: nn.Module) -> None:
+    """Take a rule away that runs a module by a pass of its own, or parts below it: weights would not be gathered.
+
+    A class of its own has no rule: parts with rules are then taken one by one, or the module is differentiated.
+    """
     rule = rule_for(twin)
-    if rule is not None and rule.recorded:
-        # While recorded such a layer changes its class, which the sharded one has changed already; so it has no rule.
+    if rule is not None and (rule.recorded or rule.below):
         twin.__class__ = type(type(twin).__name__, (type(twin),), {})
 
 
