@@ -18,13 +18,23 @@ from privet.noise import torch_noise  # noqa: E402
 class Counting:
     """A source that counts what is asked of it."""
 
-    def __init__(self) -> None:
-        self.source = SeededNoise(3)
+    def __init__(self, source=None) -> None:
+        self.source = source or SeededNoise(3)
         self.asked: list[int] = []
 
     def random_bytes(self, count: int) -> bytes:
         self.asked.append(count)
         return self.source.random_bytes(count)
+
+
+class Fixed:
+    """A draw that several processes were told."""
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+
+    def random_bytes(self, count: int) -> bytes:
+        return self.key[:count]
 
 
 @pytest.mark.statistical
@@ -96,3 +106,26 @@ def test_two_fills_from_one_source_differ() -> None:
     a, b = (torch_noise.fill_gaussian_(torch.empty(1000), stddev=1.0, noise=noise) for _ in range(2))
     assert np.abs(np.corrcoef(a, b)[0, 1]) < 0.2
     assert not torch.equal(a, b)
+
+
+@pytest.mark.statistical
+def test_parts_of_one_draw_follow_the_law_and_know_nothing_of_each_other() -> None:
+    """Every process makes its part alone from the same 32 bytes."""
+    key = SecureNoise().random_bytes(32)
+    noise = [Counting(Fixed(key)) for _ in range(3)]
+    parts = [
+        torch_noise.fill_gaussian_part_(torch.empty(50_000), part=part, stddev=2.0, noise=one)
+        for part, one in enumerate(noise)
+    ]
+    for part in parts:
+        assert stats.kstest(part.numpy(), "norm", args=(0, 2.0)).pvalue > 1e-6
+        assert stats.kstest(part.numpy(), "norm", args=(0, 2.2)).pvalue < 1e-9
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert abs(np.corrcoef(parts[one], parts[other])[0, 1]) < 6 / 50_000**0.5
+    assert [one.asked for one in noise] == [[32]] * 3
+    again = torch_noise.fill_gaussian_part_(torch.empty(50_000), part=1, stddev=2.0, noise=Fixed(key))
+    assert torch.equal(again, parts[1])
+    whole = torch_noise.fill_gaussian_(torch.empty(50_000), stddev=2.0, noise=Fixed(key))
+    assert abs(np.corrcoef(whole, parts[0])[0, 1]) < 6 / 50_000**0.5
+    with pytest.raises(InvalidParameter, match="part is -1"):
+        torch_noise.fill_gaussian_part_(torch.empty(3), part=-1, stddev=1.0, noise=Fixed(key))

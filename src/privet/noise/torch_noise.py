@@ -32,10 +32,37 @@ def fill_gaussian_(tensor: Any, *, stddev: float, noise: NoiseSource) -> Any:
     >>> fill_gaussian_(torch.empty(2, 3), stddev=1.0, noise=SecureNoise()).shape
     torch.Size([2, 3])
     """
+    _check(tensor, stddev)
+    return _overwritten(tensor, stddev=stddev, fill=expansion(noise.random_bytes(KEY_BYTES)))
+
+
+def fill_gaussian_part_(tensor: Any, *, part: int, stddev: float, noise: NoiseSource) -> Any:
+    """As ``fill_gaussian_``, with part number ``part`` of one draw that several processes share.
+
+    The draw keys a stream whose first 32 bytes key part 0, the next 32 part 1, and so on: parts are as independent of
+    each other as draws, and none needs another to be made. Each part is for one tensor in one process.
+
+    Errors: also InvalidParameter if ``part`` is below 0.
+
+    >>> from privet.noise.secure import SecureNoise
+    >>> fill_gaussian_part_(torch.empty(5), part=3, stddev=1.0, noise=SecureNoise()).shape
+    torch.Size([5])
+    """
+    _check(tensor, stddev)
+    if part < 0:
+        raise InvalidParameter(f"part is {part}; give a whole number of at least 0")
+    keys = bytearray(KEY_BYTES * (part + 1))
+    expansion(noise.random_bytes(KEY_BYTES))(keys)
+    return _overwritten(tensor, stddev=stddev, fill=expansion(bytes(keys[-KEY_BYTES:])))
+
+
+def _check(tensor: Any, stddev: float) -> None:
     if not tensor.is_floating_point():
         raise InvalidParameter(f"noise was asked for a {tensor.dtype} tensor; give a floating-point one")
     check_stddev(stddev)
-    fill = expansion(noise.random_bytes(KEY_BYTES))
+
+
+def _overwritten(tensor: Any, *, stddev: float, fill: Fill) -> Any:
     target = tensor.detach()
     if target.device.type != "cpu":
         target.copy_(_on_device(target.numel(), stddev=stddev, fill=fill, device=target.device).view(target.shape))

@@ -13,7 +13,7 @@ class Execution:
     """``physical_batch_size`` examples go through the module at once (None: the whole batch); ``memory`` in bytes may
     be taken by gradients of single examples that are kept; ``device``, such as "cuda", is where ``fit`` trains (None:
     where the module is); ``autocast`` names the precision of its passes, "bfloat16" or "float16" (None: the module's
-    own).
+    own); ``alone`` trains in this process only, though there is a process group of several.
 
     Errors: InvalidParameter.
 
@@ -26,6 +26,7 @@ class Execution:
     memory: int = MEMORY
     device: str | None = None
     autocast: str | None = None
+    alone: bool = False
 
     def __post_init__(self) -> None:
         most = self.physical_batch_size

@@ -40,7 +40,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The trained ``module``, its ``release`` with receipt, and the ``history`` of epochs."""
+    """The trained ``module``, its ``release`` with receipt, and the ``history`` of epochs.
+
+    With several processes, which all call ``fit``, the release is None in all but the first.
+    """
 
     module: nn.Module
     release: Release[dict[str, Any]]
@@ -97,7 +100,7 @@ def fit(
     module.to(device)
     saved = Path(checkpoint) if checkpoint is not None else None
     public = {name: settings.get(name) for name in ("users", "expected_units")}
-    units = defaults.units_in(len(dataset), **public)  # type: ignore[arg-type]
+    units = defaults.units_in(len(dataset), **public)
     delta = defaults.delta_for(units) if delta is None else delta
     if optimizer is None:
         optimizer = defaults.optimizer_for(module)
@@ -144,7 +147,9 @@ def fit(
             if stop is not None and stop(history[-1]):
                 break
     except KeyboardInterrupt:
-        work.save(saved)
+        if engine.alone:
+            # Other processes may be anywhere; theirs is the file of the last epoch.
+            work.save(saved)
         raise
     model.to_standard_module()
     made = work.evaluated()

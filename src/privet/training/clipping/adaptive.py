@@ -91,9 +91,11 @@ class AdaptiveClipper(FlatClipper):
     def begin(self) -> None:
         self._count = 0.0
 
-    def after_step(self, noise: Tensor, *, expected_units: float) -> None:
-        noisy = self._count + self._rule.count_noise * float(noise[0])
-        share = min(1.0, max(0.0, noisy / expected_units + 0.5))
+    def answers(self) -> list[float]:
+        return [self._count / self._rule.count_noise]
+
+    def after_step(self, noisy: Tensor, *, expected_units: float) -> None:
+        share = min(1.0, max(0.0, self._rule.count_noise * float(noisy[0]) / expected_units + 0.5))
         self._count = 0.0
         moved = self.clip_norm * math.exp(-self._rule.learning_rate * (share - self._rule.quantile))
         self.clip_norm = min(max(moved, self._rule.least), self._rule.most)

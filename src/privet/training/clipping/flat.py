@@ -59,7 +59,10 @@ class FlatClipper:
     def begin(self) -> None:
         """A fixed norm remembers nothing."""
 
-    def after_step(self, noise: Tensor, *, expected_units: float) -> None:
+    def answers(self) -> list[float]:
+        return []
+
+    def after_step(self, noisy: Tensor, *, expected_units: float) -> None:
         """A fixed norm learns nothing."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -90,7 +90,10 @@ class PerLayerClipper:
     def begin(self) -> None:
         """Fixed norms remember nothing."""
 
-    def after_step(self, noise: Tensor, *, expected_units: float) -> None:
+    def answers(self) -> list[float]:
+        return []
+
+    def after_step(self, noisy: Tensor, *, expected_units: float) -> None:
         """Fixed norms learn nothing."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -27,8 +27,12 @@ class Clipper(Protocol):
         """A new batch comes: forget what pieces of an unfinished one told."""
         ...
 
-    def after_step(self, noise: Tensor, *, expected_units: float) -> None:
-        """Learn from a step: ``noise`` are the standard normal draws of the ``further_answers``."""
+    def answers(self) -> list[float]:
+        """The ``further_answers`` for what was clipped since ``begin``, each over the deviation of its noise."""
+        ...
+
+    def after_step(self, noisy: Tensor, *, expected_units: float) -> None:
+        """Learn from a step: ``noisy`` are the answers of all that took part, with noise of deviation 1."""
         ...
 
     def state_dict(self) -> dict[str, Any]: ...

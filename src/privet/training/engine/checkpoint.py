@@ -15,6 +15,7 @@ from privet.core.events import from_json, to_json
 from privet.training.engine.loader import PlannedBatches
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
+from privet.training.engine.processes import Processes
 from privet.training.engine.steps import Steps
 from privet.training.noise_law import remembers
 
@@ -30,23 +31,29 @@ def write(
     optimizer: Any,
     steps: Steps,
     stepping: PrivateOptimizer,
+    processes: Processes,
     further: dict[str, Any],
 ) -> None:
     """See ``PrivacyEngine.save_checkpoint``."""
     plain = module.wrapped if isinstance(module, PrivateModule) else module
+    module_state, optimizer_state = processes.saved_states(plain, optimizer)
     saved = {
         **further,
         "privet_checkpoint": _VERSION,
-        "module_state_dict": plain.state_dict(),
-        "optimizer_state_dict": None if optimizer is None else optimizer.state_dict(),
+        "module_state_dict": module_state,
+        "optimizer_state_dict": optimizer_state,
         "claim": steps.run.claim,
         "steps": steps.done,
         "plan": to_json(stepping.plan.event_after(stepping.plan.steps)),
         "history": [to_json(steps.event)],
         "sampler_key": steps.sampler_key,
         "clipping": stepping.clipper.state_dict(),
-        "noise": stepping.noise.state_dict(),
+        "noise": stepping.gradients.whole_noise(stepping.noise.state_dict()),
     }
+    processes.kept("saving", lambda: _write(path, saved))
+
+
+def _write(path: str | Path | IO[bytes], saved: dict[str, Any]) -> None:
     made = io.BytesIO()
     torch.save(saved, made)
     if isinstance(path, (str, Path)):
@@ -76,6 +83,7 @@ def restore(
     steps: Steps,
     stepping: PrivateOptimizer,
     batches: PlannedBatches,
+    processes: Processes,
 ) -> None:
     """See ``PrivacyEngine.load_checkpoint``. Errors: InvalidParameter if it was written under another plan."""
     if saved["plan"] != to_json(stepping.plan.event_after(stepping.plan.steps)):
@@ -83,11 +91,10 @@ def restore(
             "the checkpoint was written under another plan (noise, sampling or number of steps); make the loop private "
             "with the same settings"
         )
-    (module.wrapped if isinstance(module, PrivateModule) else module).load_state_dict(saved["module_state_dict"])
-    if optimizer is not None and saved["optimizer_state_dict"] is not None:
-        optimizer.load_state_dict(saved["optimizer_state_dict"])
+    plain = module.wrapped if isinstance(module, PrivateModule) else module
+    processes.load_states((saved["module_state_dict"], saved["optimizer_state_dict"]), plain, optimizer)
     stepping.clipper.load_state_dict(saved["clipping"])
-    stepping.noise.load_state_dict(saved["noise"])
+    stepping.noise.load_state_dict(stepping.gradients.own_noise(saved["noise"]))
     # Independent batches are drawn anew; others must be those of the epoch that was begun.
     remembered = remembers(stepping.plan.sampling, stepping.plan.steps)
     history = [from_json(event) for event in saved["history"]]

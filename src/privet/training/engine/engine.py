@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,13 +20,15 @@ from privet.core.neighbours import Relation
 from privet.core.sealed import Release
 from privet.ledger import Account, Composition
 from privet.training.clipping import Clipping
+from privet.training.distributed.data_parallel import unwrapped
 from privet.training.engine import checkpoint
 from privet.training.engine.criterion import PrivateCriterion
 from privet.training.engine.loader import PlannedBatches, private_loader
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.opacus_names import adaptive_options, criterion_wanted, refuse_old
 from privet.training.engine.optimizer import PrivateOptimizer, refuse_optimizer, trained
-from privet.training.engine.paying import opening, own_account
+from privet.training.engine.paying import opening, own_account, terms_of
+from privet.training.engine.processes import OneProcess, Processes, Proposal, processes_for
 from privet.training.engine.settings import Settings, batch_size, members
 from privet.training.engine.steps import Steps
 from privet.training.execution import Execution
@@ -67,6 +70,7 @@ class PrivacyEngine:
         self._optimizer: PrivateOptimizer | None = None
         self._batches: PlannedBatches | None = None
         self._account: Account | None = None
+        self._processes: Processes = OneProcess()
 
     def make_private(
         self,
@@ -106,19 +110,15 @@ class PrivacyEngine:
         from a checkpoint under the same claim. ``grad_sample_mode`` is taken for the sake of older loops: there is one
         way, and it is exact; where it is stated, the criterion is given back in the ghost modes and in no other.
         ``adaptive`` are Opacus' options of clipping="adaptive".
+        In a process group of several all processes make this call, the first with ``account``, and train as one; the
+        batch size is that of all together (with a ``DistributedSampler``, that of each).
         Errors: UnsupportedModule; InvalidParameter; BudgetRefused if ``account`` cannot pay for the plan.
         """
-        if self._steps is not None:
-            raise InvalidParameter("this engine has made a loop private already; make another engine")
-        refuse_old(
-            noise_generator=noise_generator,
-            batch_first=batch_first,
-            wrap_model=wrap_model,
-            rand_on_empty=rand_on_empty,
-        )
         criterion = criterion_wanted(grad_sample_mode, criterion, reduction=loss_reduction)
-        belonging, knobs = members(data_loader, users), execution or Execution()
-        plan = Settings(
+        knobs = execution or Execution()
+        processes = processes_for(module, alone=knobs.alone)
+        spec, own = processes.told("the account", lambda: terms_of(account, own=self._account))
+        settings = Settings(
             noise=noise_multiplier,
             max_grad_norm=max_grad_norm,
             clipping=clipping,
@@ -127,30 +127,45 @@ class PrivacyEngine:
             epochs=epochs,
             expected_units=expected_units,
             relation=relation,
-            users=belonging,
-            account=account,
+            users=None,
+            account=spec,
             adaptive=adaptive_options(adaptive, clipping=clipping),
-        ).plan(data_loader)
-        private = (
-            module
-            if isinstance(module, PrivateModule)
-            else PrivateModule(module, memory=knobs.memory, loss_reduction=loss_reduction)
         )
+
+        def propose() -> Proposal:
+            if self._steps is not None:
+                raise InvalidParameter("this engine has made a loop private already; make another engine")
+            refuse_old(
+                noise_generator=noise_generator,
+                batch_first=batch_first,
+                wrap_model=wrap_model,
+                rand_on_empty=rand_on_empty,
+            )
+            belonging = members(data_loader, users)
+            plan = replace(settings, users=belonging).plan(data_loader)
+            private = _watched(module, processes, memory=knobs.memory, loss_reduction=loss_reduction)
+            stepping = PrivateOptimizer(
+                optimizer, module=private, plan=plan, loss_reduction=loss_reduction, placed=processes.gradients
+            )
+            paying = spec if account is None else account.spec
+            return Proposal(private, stepping, belonging, len(data_loader.dataset), loss_reduction, paying)
+
         # Whatever can be wrong is found before anything is claimed.
-        stepping = PrivateOptimizer(optimizer, module=private, plan=plan, loss_reduction=loss_reduction)
-        saved = None if resume is None else checkpoint.read(resume)
-        own = account is None or account is self._account
+        found = processes.agreed(propose)
+        private, stepping, plan = found.module, found.optimizer, found.optimizer.plan
+        saved = processes.told("the checkpoint", lambda: None if resume is None else checkpoint.read(resume))
         claim = saved["claim"] if saved is not None and not own else None
-        open_run = opening(plan, data_loader, account, delta=delta, claim=claim)
+        open_run = processes.opening(lambda: opening(plan, data_loader, account, delta=delta, claim=claim))
         steps = Steps(open_run, plan, own=own, endless=own and epochs is None)
         batches = PlannedBatches(
-            lambda: plan.sampling.batches(steps.key(), count=len(belonging or data_loader.dataset)),
+            lambda: plan.sampling.batches(steps.key(), count=len(found.users or data_loader.dataset)),
             steps_per_epoch=plan.sampling.steps_per_epoch,
-            members=belonging,
+            members=found.users,
+            share=processes.share(),
         )
         batches.most = knobs.physical_batch_size
         stepping.begin(steps)
-        self._steps, self._optimizer, self._batches = steps, stepping, batches
+        self._steps, self._optimizer, self._batches, self._processes = steps, stepping, batches, processes
         if saved is not None:
             self._restore(saved, module=private, optimizer=stepping)
         loader = private_loader(data_loader, batches, watch=private.watch)
@@ -175,6 +190,7 @@ class PrivacyEngine:
 
         ``noise`` makes the noise of a multiplier: fresh in every step unless told otherwise.
         """
+        knobs, account = settings.get("execution") or Execution(), settings.get("account")
 
         def plan_with(multiplier: float) -> TrainingPlan:
             # No kind of clipping changes the price.
@@ -188,25 +204,29 @@ class PrivacyEngine:
                 expected_units=settings.get("expected_units"),
                 relation=settings.get("relation"),
                 users=members(data_loader, settings.get("users")),
-                account=settings.get("account"),
+                account=None if account is None else account.spec,
             ).plan(data_loader)
 
-        like = plan_with(1.0)
-        found = calibrate_noise(
-            lambda sigma: noise(sigma).event(like.sampling, steps=like.steps),
-            relation=like.relation,
-            epsilon=target_epsilon,
-            delta=target_delta,
-        )
-        if settings.get("account") is None:
-            # An account of exactly this size, so that nothing beyond the target can run.
-            size = {"epsilon": target_epsilon, "delta": target_delta, "composition": Composition.BASIC}
-            settings["account"] = self._account = own_account(like, **size)
+        def calibrated() -> float:
+            like = plan_with(1.0)
+            if account is None:
+                # An account of exactly this size, so that nothing beyond the target can run.
+                size = {"epsilon": target_epsilon, "delta": target_delta, "composition": Composition.BASIC}
+                settings["account"] = self._account = own_account(like, **size)
+            found = calibrate_noise(
+                lambda sigma: noise(sigma).event(like.sampling, steps=like.steps),
+                relation=like.relation,
+                epsilon=target_epsilon,
+                delta=target_delta,
+            )
+            return float(found)
+
+        multiplier = processes_for(module, alone=knobs.alone).told("the settings", calibrated)
         return self.make_private(
             module=module,
             optimizer=optimizer,
             data_loader=data_loader,
-            noise_multiplier=noise(float(found)),
+            noise_multiplier=noise(multiplier),
             max_grad_norm=max_grad_norm,
             epochs=epochs,
             **{"delta": target_delta, **settings},
@@ -248,6 +268,11 @@ class PrivacyEngine:
         return 0 if self._steps is None else self._steps.done
 
     @property
+    def alone(self) -> bool:
+        """Whether this process trains by itself, and not together with others."""
+        return self._processes.alone
+
+    @property
     def accountant(self) -> PrivacyEngine:
         """The engine itself: it answers ``get_epsilon``."""
         return self
@@ -259,10 +284,14 @@ class PrivacyEngine:
         return float(point.epsilon) if isinstance(point, ApproxDP) else math.inf
 
     def release(self, module: nn.Module) -> Release[dict[str, Any]]:
-        """Commit the steps that ran and let the weights out with their receipt; no step can follow."""
+        """Commit the steps that ran and let the weights out with their receipt; no step can follow.
+
+        With several processes all call it, and all but the first get None.
+        """
         plain = module.wrapped if isinstance(module, PrivateModule) else module
-        weights = {name: tensor.detach().cpu().numpy() for name, tensor in plain.state_dict().items()}
-        return self._made().run.release(weights)
+        steps = self._made()
+        released: Release[dict[str, Any]] = steps.run.release(self._processes.released_state(plain))
+        return released
 
     def save_checkpoint(
         self,
@@ -289,6 +318,7 @@ class PrivacyEngine:
             optimizer=optimizer,
             steps=self._made(),
             stepping=self._stepping(),
+            processes=self._processes,
             further={**(checkpoint_dict or {}), **states},
         )
 
@@ -306,7 +336,7 @@ class PrivacyEngine:
         With an account, give ``resume=`` to ``make_private`` instead, so that no second claim is reserved.
         Errors: InvalidParameter if the file belongs to another plan or to a claim of an account.
         """
-        saved = checkpoint.read(path)
+        saved = self._processes.told("the checkpoint", lambda: checkpoint.read(path))
         steps = self._made()
         if not steps.own and saved["claim"] != steps.run.claim:
             raise InvalidParameter(
@@ -329,6 +359,7 @@ class PrivacyEngine:
             steps=self._made(),
             stepping=self._stepping(),
             batches=self._batches,
+            processes=self._processes,
         )
 
     def _stepping(self) -> PrivateOptimizer:
@@ -340,3 +371,10 @@ class PrivacyEngine:
         if self._steps is None:
             raise InvalidParameter("nothing is private yet; call make_private first")
         return self._steps
+
+
+def _watched(module: nn.Module, processes: Processes, *, memory: int, loss_reduction: str) -> PrivateModule:
+    if isinstance(module, PrivateModule):
+        return module
+    plain = unwrapped(module)
+    return PrivateModule(plain, watch=processes.watch(plain, memory=memory), loss_reduction=loss_reduction)

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader, Sampler
 
 from privet.core.errors import InvalidParameter
+from privet.training.distributed.share import Share
 from privet.training.per_example.piece import Piece
 from privet.training.per_example.watch import Watch, size_of
 
@@ -32,17 +33,26 @@ class Members:
     def of(self, unit: int) -> NDArray[np.int64]:
         return self._examples[unit]
 
+    def all(self) -> list[NDArray[np.int64]]:
+        return self._examples
+
 
 class PlannedBatches(Sampler[list[int]]):  # type: ignore[misc]
     """Example numbers of one epoch after another; the stream of batches goes on from epoch to epoch.
 
-    ``most`` bounds the examples of a piece. ``handed`` are the pieces that were handed out and not yet fetched.
+    ``most`` bounds the examples of a piece. ``handed`` are the pieces that were handed out and not yet fetched. Of each
+    batch only the units of ``share`` are handed out, if there is one.
     """
 
     def __init__(
-        self, begin: Callable[[], Iterator[NDArray[np.int64]]], *, steps_per_epoch: int, members: Members | None
+        self,
+        begin: Callable[[], Iterator[NDArray[np.int64]]],
+        *,
+        steps_per_epoch: int,
+        members: Members | None,
+        share: Share | None = None,
     ) -> None:
-        self._begin, self._steps, self._members = begin, steps_per_epoch, members
+        self._begin, self._steps, self._members, self._share = begin, steps_per_epoch, members, share
         self._batches: Iterator[NDArray[np.int64]] | None = None
         self.number = 0
         self.most: int | None = None
@@ -50,6 +60,8 @@ class PlannedBatches(Sampler[list[int]]):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[list[int]]:
         self.handed.clear()
+        if self._share is not None and self._share.begin is not None:
+            self._share.begin(self.most)
         if self._batches is None:
             self._batches = self._begin()
             for _ in range(self.number):
@@ -57,13 +69,23 @@ class PlannedBatches(Sampler[list[int]]):  # type: ignore[misc]
         for _ in range(self._steps):
             units, number = next(self._batches), self.number
             self.number += 1
-            pieces = list(self._pieces(units))
+            pieces = self._shared(units)
             for at, (examples, groups) in enumerate(pieces):
                 self.handed.append(Piece(number, len(examples), at == len(pieces) - 1, groups))
                 yield examples.tolist()
 
     def __len__(self) -> int:
         return self._steps
+
+    def _shared(self, units: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], Tensor | None]]:
+        """The pieces of this process's share; filled up with empty ones to the number that any process has."""
+        if self._share is None:
+            return list(self._pieces(units))
+        pieces = list(self._pieces(self._share.of(units)))
+        if self._share.even:
+            most = max(sum(1 for _ in self._pieces(own)) for own in self._share.all(units))
+            pieces += [*self._pieces(units[:0])] * (most - len(pieces))
+        return pieces
 
     def _pieces(self, units: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Tensor | None]]:
         most = self.most or max(1, len(units))

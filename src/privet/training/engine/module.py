@@ -23,12 +23,14 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
     Errors: UnsupportedModule for what is refused by name, now or when a later ``train()`` makes it so.
     """
 
-    def __init__(self, module: nn.Module, *, memory: int = MEMORY, loss_reduction: str = "mean") -> None:
+    def __init__(
+        self, module: nn.Module, *, memory: int = MEMORY, watch: Watch | None = None, loss_reduction: str = "mean"
+    ) -> None:
         super().__init__()
         self.wrapped = module
         refuse(list(refusals(module)))
         self._norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
-        self._watch = Watch(module, memory=memory)
+        self._watch = watch or Watch(module, memory=memory)
         self._losses = OwnLosses(module, reduction=loss_reduction)
         self.passed: Piece | None = None
         self._awaited = False

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from privet.core.errors import InvalidParameter
 from privet.core.protocols import NoiseSource
 from privet.core.units import ClipNorm, NoiseMultiplier
-from privet.noise.torch_noise import fill_gaussian_
+from privet.training.engine.gradients import Gradients, WholeGradients
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.steps import Steps
 from privet.training.noise_law import FreshNoise, IndependentNoise
 from privet.training.training_plan import TrainingPlan
 
 Hook = Callable[["PrivateOptimizer"], None]
+Placed = Callable[..., Gradients]
 
 
 class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
@@ -36,6 +37,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         module: PrivateModule,
         plan: TrainingPlan,
         loss_reduction: str,
+        placed: Placed = WholeGradients,
     ) -> None:
         # Not the base's own __init__: groups and state stay the wrapped optimizer's, so that schedulers move those.
         if loss_reduction not in ("mean", "sum"):
@@ -45,10 +47,9 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self.plan = plan
         self._module, self._mean = module, loss_reduction == "mean"
         self._parameters = trained(optimizer, module)
-        self._sizes = [parameter.numel() for parameter in self._parameters]
-        self._size = sum(self._sizes)
+        self.gradients = placed(self._parameters, answers=plan.clipping.further_answers)
         self.clipper = plan.clipping.start()
-        self.noise = plan.noise.start(self._size, device=self._parameters[0].device)
+        self.noise = plan.noise.start(self.gradients.noise_size, device=self.gradients.device)
         self._steps: Steps | None = None
         self._sums: dict[nn.Parameter, Tensor] = {}
         self._number: int | None = None
@@ -181,25 +182,18 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
 
     def _put(self, source: NoiseSource, *, step: int) -> None:
         """Write noisy means as the parameters' gradients; the noise of all of them is one draw."""
-        first, further = self._parameters[0], self.plan.clipping.further_answers
-        flat = torch.empty(self._size + further, device=first.device, dtype=torch.float32)
         stddev = self.plan.gradient_stddev(step, clip_norm=self.clipper.clip_norm)
-        fresh = isinstance(self.noise, FreshNoise)
-        fill_gaussian_(flat, stddev=stddev if fresh else 1.0, noise=source)
-        noise, answers = flat[: self._size], flat[self._size :]
+        fresh, size = isinstance(self.noise, FreshNoise), self.gradients.noise_size
+        noise = self.gradients.draw(source, stddev=stddev if fresh else 1.0)
         if not fresh:
-            noise = self.noise.next(noise).mul_(stddev)
-        expected = self.plan.expected_batch_size
-        pieces = [piece.view_as(p) for piece, p in zip(noise.split(self._sizes), self._parameters, strict=True)]
-        for parameter, piece in zip(self._parameters, pieces, strict=True):
-            if parameter in self._sums:
-                piece.add_(self._sums[parameter])
-        noise.div_(expected)
-        for parameter, piece in zip(self._parameters, pieces, strict=True):
-            parameter.grad = piece.to(parameter)
+            noise[:size] = self.noise.next(noise[:size]).mul_(stddev)
+        # Answers are in the unit of their own noise, whose deviation is then 1.
+        noise[size:] *= self.plan.relation.sum_sensitivity_factor / (stddev if fresh else 1.0)
+        expected, answers = self.plan.expected_batch_size, self.clipper.answers()
+        facts = (step, self._number, self.clipper.clip_norm, stddev)
+        noisy = self.gradients.put(self._sums, noise, answers=answers, expected=expected, facts=facts)
         self._sums = {}
-        widened = self.plan.relation.sum_sensitivity_factor / (stddev if fresh else 1.0)
-        self.clipper.after_step(answers * widened, expected_units=expected)
+        self.clipper.after_step(noisy, expected_units=expected)
         if hasattr(self.original_optimizer, "noise_variance"):
             # For optimizers that take the noise's share out of their second moments.
             self.original_optimizer.noise_variance = (stddev / expected) ** 2

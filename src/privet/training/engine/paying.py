@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from privet.core.sealed import Private
 from privet.ledger import Account, Ledger
+from privet.ledger.account import AccountSpec
 from privet.training.engine.steps import OpenRun
 from privet.training.training_plan import TrainingPlan
 
@@ -23,6 +24,11 @@ def opening(
     paying = account if account is not None else own_account(plan, **_OPEN_ENDED)
     sealed = Private.wrap(loader.dataset, account=paying.name)
     return lambda plan: paying.open(plan, sealed, delta=delta, resume=claim)
+
+
+def terms_of(account: Account | None, *, own: Account | None) -> tuple[AccountSpec | None, bool]:
+    """What the payer asks of a plan, and whether the loop pays for itself."""
+    return (None, True) if account is None else (account.spec, account is own)
 
 
 def own_account(plan: TrainingPlan, **size: Any) -> Account:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 
 from privet.core.errors import InvalidParameter
 from privet.core.neighbours import PrivacyUnit, Relation
-from privet.ledger import Account
+from privet.ledger.account import AccountSpec
 from privet.training.clipping import AdaptiveClipping, AutomaticClipping, Clipping, FlatClipping, PerLayerClipping
 from privet.training.engine.loader import Members
 from privet.training.noise_law import NoiseLaw, law_of
@@ -35,7 +35,7 @@ class Settings:
     expected_units: int | None
     relation: Relation | None
     users: Members | None
-    account: Account | None
+    account: AccountSpec | None
     adaptive: Mapping[str, Any] = field(default_factory=dict)
 
     def plan(self, loader: DataLoader[Any]) -> TrainingPlan:
@@ -72,22 +72,22 @@ class Settings:
         wanted = self.relation
         if wanted is None:
             wanted = Relation.ZERO_OUT if self.expected_units is None else Relation.ADD_OR_REMOVE
-        if self.account is None or self.account.spec.relation is wanted:
+        if self.account is None or self.account.relation is wanted:
             return wanted
         hint = "give expected_units" if wanted is Relation.ZERO_OUT else "leave expected_units out"
         raise InvalidParameter(
-            f"account {self.account.name!r} is under {self.account.spec.relation}; {hint}, or use another account"
+            f"account {self.account.name!r} is under {self.account.relation}; {hint}, or use another account"
         )
 
     def _unit(self) -> PrivacyUnit:
         if self.account is None:
             return EXAMPLE if self.users is None else USER
-        if self.users is None and self.account.spec.unit.max_rows != 1:
+        if self.users is None and self.account.unit.max_rows != 1:
             raise InvalidParameter(
-                f"account {self.account.name!r} protects a {self.account.spec.unit.describe()}, but examples are "
+                f"account {self.account.name!r} protects a {self.account.unit.describe()}, but examples are "
                 "clipped one by one; say with users= whose each example is"
             )
-        return self.account.spec.unit
+        return self.account.unit
 
     def _clipping(self, sampling: Sampling) -> Clipping:
         if not isinstance(self.clipping, str):
@@ -119,7 +119,9 @@ def batch_size(loader: DataLoader[Any]) -> int:
         raise InvalidParameter("an iterable dataset cannot be sampled; give one with __getitem__ and __len__")
     if loader.batch_size is None:
         raise InvalidParameter("the loader has no batch size; give it batch_size, the expected number of examples")
-    return int(loader.batch_size)
+    # Such a sampler divides the data set among processes, each of which takes batches of this size.
+    each = loader.sampler.num_replicas if isinstance(loader.sampler, DistributedSampler) else 1
+    return int(loader.batch_size) * int(each)
 
 
 def members(loader: DataLoader[Any], users: Sequence[Any] | None) -> Members | None:

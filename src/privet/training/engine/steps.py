@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, Self
 
 from privet.core.errors import InvalidParameter, PermitError
 from privet.core.events import Composed, Event
 from privet.core.protocols import NoiseSource
-from privet.ledger.gate import Run
 from privet.noise.sampling import KEY_BYTES
 from privet.training.noise_law import remembers
 from privet.training.training_plan import TrainingPlan
 
-OpenRun = Callable[[TrainingPlan], Run[Any]]
+
+class ClaimAtWork(Protocol):
+    """A run of the gate, or one that several processes share."""
+
+    @property
+    def claim(self) -> str: ...
+
+    @property
+    def steps_done(self) -> int: ...
+
+    def __enter__(self) -> Self: ...
+
+    def steps(self) -> Iterator[NoiseSource]: ...
+
+    def release(self, value: Any) -> Any: ...
+
+
+OpenRun = Callable[[TrainingPlan], ClaimAtWork]
 
 
 class Steps:
@@ -36,7 +52,7 @@ class Steps:
         self.done = self._run.steps_done
 
     @property
-    def run(self) -> Run[Any]:
+    def run(self) -> ClaimAtWork:
         return self._run
 
     @property

@@ -29,6 +29,8 @@ class Rule(ABC):
     below: ClassVar[bool] = False
     # Whether these have rules of their own, which answer where this one cannot.
     dissolves: ClassVar[bool] = False
+    # Whether its methods look at the values of parameters, not only at their shapes.
+    reads: ClassVar[bool] = True
 
     def refusal(self, module: Any) -> str | None:
         """Why this module cannot be private and what to use instead, or None."""

@@ -103,6 +103,8 @@ def tapped_linear(use: Use, x: Tensor, weight: Tensor, bias: Tensor | None) -> T
 class UsesRule(Rule):
     """Norms and sums of layers that are recorded as uses. ``x`` of the methods is the list of them, ``g`` unused."""
 
+    reads = False
+
     def direct(self, x: Any, g: Any) -> bool:
         return all(forming_pays(use.steps, use.x.shape[2], use.g.shape[2]) for use in x)
 

@@ -12,6 +12,7 @@ from privet.training.per_example.rule import Grads, Rule, middle
 
 class Embedding(Rule):
     types = (nn.Embedding,)
+    reads = False
 
     def refusal(self, module: Any) -> str | None:
         if module.scale_grad_by_freq:

@@ -120,6 +120,7 @@ class GroupNorm(Rule):
         nn.InstanceNorm3d: RecordedInstanceNorm3d,
     }
     types = tuple(recorded)
+    reads = False
 
     def refusal(self, module: Any) -> str | None:
         if getattr(module, "track_running_stats", False):

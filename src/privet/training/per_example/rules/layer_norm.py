@@ -12,6 +12,7 @@ from privet.training.per_example.rule import Grads, Rule, trainable
 
 class LayerNorm(Rule):
     types = (nn.LayerNorm, nn.RMSNorm)
+    reads = False
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         shape = module.normalized_shape

@@ -17,6 +17,7 @@ from privet.training.per_example.scratch import empty
 
 class Linear(Rule):
     types = (nn.Linear,)
+    reads = False
 
     def direct(self, x: Tensor, g: Tensor) -> bool:
         if g.dim() == 2:

@@ -11,6 +11,7 @@ from privet.training.per_example.rule import Grads, Rule
 
 class PReLU(Rule):
     types = (nn.PReLU,)
+    reads = False
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         slopes = x.clamp_max(0) * g
