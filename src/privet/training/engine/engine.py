@@ -93,7 +93,7 @@ class PrivacyEngine:
         clipping: str | Clipping = "flat",
         noise_generator: None = None,
         execution: Execution | None = None,
-        resume: str | Path | None = None,
+        resume: str | Path | IO[bytes] | None = None,
         grad_sample_mode: str | None = None,
         batch_first: bool = True,
         wrap_model: bool = True,
