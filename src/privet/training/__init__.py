@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from privet.training.fitting import fit
     from privet.training.noise_law import IndependentNoise
     from privet.training.optimizers import AdamBC
-    from privet.training.sampling import FullBatch, PoissonSampling, ShuffledBatches
+    from privet.training.sampling import (
+        BallsInBins,
+        FullBatch,
+        PoissonSampling,
+        ShuffledBatches,
+        TruncatedPoissonSampling,
+    )
     from privet.training.schedules import Constant, Exponential, Lambda
     from privet.training.validators import ModuleValidator
 
@@ -29,6 +35,7 @@ __all__ = [
     "AdamBC",
     "AdaptiveClipping",
     "AutomaticClipping",
+    "BallsInBins",
     "BandedToeplitz",
     "BatchMemoryManager",
     "BufferedToeplitz",
@@ -48,6 +55,7 @@ __all__ = [
     "ShuffledBatches",
     "TailAverage",
     "TreeAggregation",
+    "TruncatedPoissonSampling",
     "fit",
     "optimise_banded",
     "optimise_buffered",

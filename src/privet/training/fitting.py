@@ -182,7 +182,7 @@ class _Work:
     def _step(self, batch: Any) -> None:
         x, y = _pair(tree_map(self._moved, batch))
         self.optimizer.zero_grad()
-        if isinstance(x, Tensor) and self.model.watch.run(x, lambda out: self.criterion.slope(out, y)):
+        if isinstance(x, Tensor) and self.model.run(x, lambda out: self.criterion.slope(out, y)):
             self.optimizer.step()
             return
         kind = self.knobs.autocast

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 from privet.training.correlated import CorrelatedNoise, TreeAggregation  # noqa: E402
 from privet.training.engine import PrivacyEngine  # noqa: E402
+from privet.training.fitting import fit  # noqa: E402
 from privet.training.schedules import Exponential  # noqa: E402
 
 from ..engine.loops import data, epoch, network, people, private  # noqa: E402

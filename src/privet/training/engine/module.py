@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -52,10 +53,17 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         if not self._awaited:
             # Nobody's gradients; layers that cannot be differentiated for no example need not try.
             self._watch.forget()
-        for leaf in tree_flatten(out)[0]:
+        for leaf in [out] if isinstance(out, Tensor) else tree_flatten(out)[0]:
             if isinstance(leaf, Tensor) and leaf.requires_grad:
                 leaf.register_hook(self._differentiated)
         return out
+
+    def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
+        """See ``Watch.run``."""
+        done = self._watch.run(x, slope)
+        if done:
+            self.passed, self._awaited = self._watch.piece, False
+        return done
 
     def _recorded(self, args: Any, kwargs: Any) -> Any:
         places = self._losses.places(args, kwargs)

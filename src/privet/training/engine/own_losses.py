@@ -44,7 +44,8 @@ class OwnLosses:
 
     def places(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
         """Which tensors of the output are losses of the whole batch, found out once for each way to call it."""
-        way = (len(args), frozenset(name for name, value in kwargs.items() if value is not None))
+        given = frozenset(name for name, value in kwargs.items() if value is not None) if kwargs else None
+        way = (len(args), given)
         if way not in self._known:
             if not size_of((args, kwargs)):
                 return ()
