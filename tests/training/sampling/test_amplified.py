@@ -23,7 +23,6 @@ from privet.training.sampling import BallsInBins, PoissonSampling, ShuffledBatch
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
-from privet.training.fit import fit  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
