@@ -158,13 +158,14 @@ def test_full_batches_under_every_relation() -> None:
         engine, _model, optimizer, loader = private(
             module=module, sampling=FullBatch(400), relation=relation, lr=0.0, sigma=2.0, clip=0.3
         )
-        assert [len(x) for x, _ in loader] == [400]
+        # A step without a batch is noise alone.
         optimizer.zero_grad()
         optimizer.step()
         drawn = torch.cat([p.grad.flatten() for p in module.parameters()]) * 400
         assert float(drawn.std()) == pytest.approx(2.0 * 0.3 * factor, rel=0.03)
         expected = price(Repeated(Gaussian(2), 1), relation=relation, delta=1e-5).point
         assert engine.get_epsilon(1e-5) == float(expected.epsilon)
+        assert [len(x) for x, _ in loader] == [400]
 
 
 def test_the_divisor_of_a_shuffled_step_is_public() -> None:
