@@ -142,7 +142,7 @@ def wrapped_in(kind: str) -> dict[str, Any]:
 
 
 def fitted(checkpoint: str) -> dict[str, Any]:
-    from privet.training.fit import fit
+    from privet.training.fitting import fit
 
     module, seen = network(), []
     made = fit(
