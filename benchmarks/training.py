@@ -87,13 +87,13 @@ def fused(problem: Problem) -> Callable[[], None] | None:
     def step() -> None:
         module.watch.begin(Piece(next(numbers), len(problem.x), True, None))
         optimizer.zero_grad()
-        if not module.watch.run(problem.x, lambda out: criterion.slope(out, problem.y)):
+        if not module.run(problem.x, lambda out: criterion.slope(out, problem.y)):
             criterion(module(problem.x), problem.y).backward()
         optimizer.step()
 
     step()
     module.watch.begin(Piece(next(numbers), len(problem.x), True, None))
-    return step if module.watch.run(problem.x, lambda out: criterion.slope(out, problem.y)) else None
+    return step if module.run(problem.x, lambda out: criterion.slope(out, problem.y)) else None
 
 
 def cpu_timed(work: Callable[[], object], times: int) -> Callable[[], float]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten
 
 from privet.training.engine.own_losses import OwnLosses
 from privet.training.per_example.piece import Piece
@@ -33,52 +33,53 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         self._norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
         self._watch = watch or Watch(module, memory=memory)
         self._losses = OwnLosses(module, reduction=loss_reduction)
-        self.passed: Piece | None = None
-        self._awaited = False
+        self._last = _Last()
 
     @property
     def watch(self) -> Watch:
         return self._watch
 
+    @property
+    def passed(self) -> Piece | None:
+        return self._last.piece
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        if any(map(mixes_a_batch, self._norms)):
+        watch, last = self._watch, self._last
+        if self._norms and any(map(mixes_a_batch, self._norms)):
             refuse(list(refusals(self.wrapped)))
         if not torch.is_grad_enabled():
-            return self._watch(*args, **kwargs)
-        if self._awaited and self._watch.piece is not self.passed:
+            return watch(*args, **kwargs)
+        if watch.piece is not last.piece and self._awaited():
             # A pass over an earlier batch that nobody differentiated.
-            self._watch.forget()
-        out = self._recorded(args, kwargs)
-        self.passed, self._awaited = self._watch.piece, bool(self._watch.batch_size)
-        if not self._awaited:
+            watch.forget()
+        places = self._losses.places(args, kwargs)
+        out = self._taken_apart(places, args, kwargs) if places else watch(*args, **kwargs)
+        last.piece = watch.piece
+        if not watch.batch_size:
             # Nobody's gradients; layers that cannot be differentiated for no example need not try.
-            self._watch.forget()
-        for leaf in [out] if isinstance(out, Tensor) else tree_flatten(out)[0]:
-            if isinstance(leaf, Tensor) and leaf.requires_grad:
-                leaf.register_hook(self._differentiated)
+            watch.forget()
         return out
 
     def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
         """See ``Watch.run``."""
         done = self._watch.run(x, slope)
         if done:
-            self.passed, self._awaited = self._watch.piece, False
+            self._last.piece = self._watch.piece
         return done
 
-    def _recorded(self, args: Any, kwargs: Any) -> Any:
-        places = self._losses.places(args, kwargs)
-        if not places:
-            return self._watch(*args, **kwargs)
+    def _taken_apart(self, places: tuple[int, ...], args: Any, kwargs: Any) -> Any:
         with self._losses.taken_apart():
             out = self._watch(*args, **kwargs)
         return self._losses.joined(out, places)
 
-    def _differentiated(self, gradient: Tensor) -> None:
-        self._awaited = False
+    def _awaited(self) -> bool:
+        """Whether the recorded pass is still to be differentiated."""
+        calls = self._watch._tape.calls if self._watch._tape is not None else []
+        return bool(calls) and not any(call.reached for call in calls)
 
     def forget(self) -> None:
         """Drop recorded gradients, as ``zero_grad`` does, but no pass whose backward pass is still to come."""
-        if not self._awaited:
+        if not self._awaited():
             self._watch.forget()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -107,3 +108,10 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         return self.wrapped.load_state_dict(*args, **kwargs)
+
+
+@dataclass(slots=True)
+class _Last:
+    """What went through last. Apart from the module, to whose attributes it is slow to assign."""
+
+    piece: Piece | None = None
