@@ -15,7 +15,7 @@ import pytest
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Ranks:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from privet.training.engine.schedulers import ExponentialNoise
+import torch.utils.checkpoint
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -22,6 +22,7 @@ from privet.training.correlated.banded import BandedToeplitz
 from privet.training.correlated.law import CorrelatedNoise
 from privet.training.distributed import DifferentiallyPrivateDistributedDataParallel
 from privet.training.engine import BatchMemoryManager
+from privet.training.engine.schedulers import ExponentialNoise
 from privet.training.execution import Execution
 from privet.training.sampling import FullBatch, ShuffledBatches
 
@@ -271,13 +272,15 @@ def without_an_end() -> dict[str, Any]:
     return {"steps": engine.steps, "epsilon": engine.get_epsilon(1e-5), "after": weights(model)}
 
 
+def on_disk(folder: str) -> Account | None:
+    if rank():
+        return None
+    terms = {"unit": PrivacyUnit("patient"), "relation": Relation.ZERO_OUT, "epsilon": 9, "delta": "1e-5"}
+    return Ledger.open(f"sqlite:///{folder}/book.db").create_account("people", **terms)
+
+
 def resumed(path: str, folder: str) -> dict[str, Any]:
-    url = f"sqlite:///{folder}/book.db"
-    account = None
-    if rank() == 0:
-        ledger = Ledger.open(url)
-        terms = {"unit": PrivacyUnit("patient"), "relation": Relation.ZERO_OUT, "epsilon": 9, "delta": "1e-5"}
-        account = ledger.create_account("people", **terms)
+    account = on_disk(folder)
     engine, model, optimizer, loader = private(account=account, noise_multiplier=2.0)
     one_epoch(model, optimizer, loader)
     engine.save_checkpoint(path=path, module=model, optimizer=optimizer, checkpoint_dict={"mine": 7})
@@ -367,11 +370,13 @@ def elsewhere() -> tuple[str, str]:
     return caught(lambda: one_epoch(model, optimizer, loader))
 
 
-def dying() -> tuple[str, str]:
-    _, model, optimizer, loader = private()
+def dying(path: str, folder: str) -> tuple[str, str]:
+    engine, model, optimizer, loader = private(account=on_disk(folder), noise_multiplier=2.0)
     for number, (x, y, _) in enumerate(loader):
         optimizer.zero_grad()
         F.cross_entropy(model(x), y).backward()
+        if number == 2:
+            engine.save_checkpoint(path=path, module=model, optimizer=optimizer)
         if number == 3:
             if rank() == 1:
                 os._exit(3)
@@ -393,7 +398,20 @@ class Marked(nn.Module):
         self.head = nn.Linear(6, 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(x + self.mark))
+        # An evaluation before training must not be what training is differentiated as.
+        return self.head(self.body(x + self.mark * (2.0 if self.training else 1.0)))
+
+
+class Recomputed(nn.Module):
+    """A block whose activations are not kept, but computed again in the backward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(6, 6), nn.LayerNorm(6), nn.Tanh())
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.utils.checkpoint.checkpoint(self.block, x.requires_grad_(), use_reentrant=False))
 
 
 class Chained(nn.Module):
@@ -467,6 +485,7 @@ SHARDED = {
     "an LSTM by itself": (_lstm, ["layer"]),
     "chains": (Chained, ["block"]),
     "a chain with a sharded link": (Chained, ["chain.0"]),
+    "a block that is recomputed": (Recomputed, ["block"]),
     "tied weights": (Tokens, ["conv"]),
     "frozen weights": (_frozen, ["0"]),
 }
@@ -482,6 +501,9 @@ def trained_in_shards(name: str, *, mesh: str = "shards", most: int | None = Non
     before = weights(module)
     shard(module, SHARDED[name][1], mesh=mesh)
     engine, model, optimizer, loader = private(module, execution=Execution(physical_batch_size=most), **settings)
+    with torch.no_grad():
+        model.eval()(data().tensors[0][:5])
+    model.train()
     with warnings.catch_warnings():
         # A sharded LSTM gives back a view, which PyTorch warns of.
         warnings.filterwarnings("ignore", message=".*returned a view")
@@ -492,7 +514,7 @@ def trained_in_shards(name: str, *, mesh: str = "shards", most: int | None = Non
         "after": weights(module),
         "rows": rows,
         "released": None if released is None else released.value,
-        "local": sum(parameter.to_local().numel() for parameter in module.parameters()),
+        "local": sum(getattr(p, "to_local", lambda p=p: p)().numel() for p in module.parameters()),
         "whole": sum(parameter.numel() for parameter in module.parameters()),
     }
 
@@ -523,6 +545,21 @@ def resumed_in_shards(path: str) -> dict[str, Any]:
         "steps": engine.steps,
         "momentum": [state["momentum_buffer"].full_tensor().numpy() for state in states],
     }
+
+
+def laid_out_otherwise(how: str) -> tuple[str, str]:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    module = network()
+    if how == "by tensor":
+        mesh = init_device_mesh("cpu", (2,))
+        module[0].weight = nn.Parameter(distribute_tensor(module[0].weight.detach(), mesh, [Shard(0)]))
+    if how == "over one rank each":
+        grid = init_device_mesh("cpu", (2, 1), mesh_dim_names=("apart", "alone"))
+        fully_shard(module, mesh=grid["alone"])
+    return caught(lambda: private(module))
 
 
 def uneven_pieces() -> tuple[str, str]:
@@ -558,7 +595,13 @@ def shard(module: nn.Module, parts: list[str], *, mesh: str = "shards") -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    given = {} if mesh == "shards" else {"mesh": init_device_mesh("cpu", (2, 1), mesh_dim_names=("copies", "shards"))}
+    given: dict[str, Any] = {}
+    if mesh == "copies":
+        given["mesh"] = init_device_mesh("cpu", (2, 1), mesh_dim_names=("copies", "shards"))
+    if mesh == "kept":
+        given["reshard_after_forward"] = False
+    if mesh == "one whole":
+        given["ignored_params"] = {module[-1].bias, module[0].weight}
     for part in parts:
         fully_shard(module.get_submodule(part), **given)
     fully_shard(module, **given)

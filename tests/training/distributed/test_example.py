@@ -29,7 +29,7 @@ def test_the_program_of_the_page_runs_on_two_processes(tmp_path: Path) -> None:
     finally:
         if started.poll() is None:
             os.killpg(started.pid, signal.SIGKILL)
-    assert started.returncode == 0, complained[-3000:]
+    assert started.returncode == 0, f"{complained[:3000]}\n...\n{complained[-3000:]}"
     assert said.count("epsilon") == 1
     with Ledger.open(f"sqlite:///{tmp_path}/train.db") as ledger:
         (claim,) = ledger.account("ward").history()

@@ -10,7 +10,7 @@ from scipy import stats
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("layout", [None, "shards", "copies"])
+@pytest.mark.parametrize("layout", [None, "shards", "copies", "one whole"])
 def test_the_noise_of_all_ranks_together_has_the_stated_deviation(ranks, layout) -> None:
     """Twice the variance, or half, is off by 40 %; the test tells 10 %."""
     first, second = ranks.run("noise", sharded=layout)
@@ -34,7 +34,7 @@ def test_the_noise_of_all_ranks_together_has_the_stated_deviation(ranks, layout)
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("layout", [None, "shards", "copies"])
+@pytest.mark.parametrize("layout", [None, "shards", "copies", "one whole"])
 def test_correlated_noise_is_taken_back_and_goes_on_from_a_file(ranks, tmp_path, layout) -> None:
     first, second = ranks.run("correlated", path=str(tmp_path / "loop.pt"), sharded=layout)
     for own, other in zip(first["drawn"], second["drawn"], strict=True):

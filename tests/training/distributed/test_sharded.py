@@ -47,8 +47,10 @@ def test_pieces_and_ranks_without_examples(ranks, name: str) -> None:
     require_same_update(answers, replayed(answers, jobs.made(name), expected=1, lr=0.05))
 
 
-def test_copies_of_shards_are_one(ranks) -> None:
-    answers = ranks.run("trained_in_shards", name="every layer", mesh="copies")
+@pytest.mark.parametrize("layout", ["copies", "kept", "one whole"])
+def test_other_layouts(ranks, layout: str) -> None:
+    """Copies of shards; weights kept after the forward pass; parameters that are not sharded."""
+    answers = ranks.run("trained_in_shards", name="every layer", mesh=layout)
     require_same_update(answers, replayed(answers, jobs.made("every layer")))
 
 
@@ -92,6 +94,15 @@ def test_a_checkpoint_of_shards_is_whole(ranks, tmp_path) -> None:
         assert np.array_equal(value, model.state_dict()[name].numpy())
     for state, momentum in zip(optimizer.state.values(), first["momentum"], strict=True):
         assert np.array_equal(state["momentum_buffer"].numpy(), momentum)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("by tensor", "tensor parallelism"), ("over one rank each", "over 1 of 2 ranks")]
+)
+def test_other_layouts_are_refused_by_all(ranks, how: str, words: str) -> None:
+    first, second = ranks.run("laid_out_otherwise", how=how)
+    assert first[0] == second[0] == "InvalidParameter"
+    assert words in first[1]
 
 
 def test_passes_must_keep_step(ranks) -> None:

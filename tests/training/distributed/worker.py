@@ -24,7 +24,7 @@ def main() -> None:
     warnings.simplefilter("error")
     torch.set_num_threads(1)
     own = Connection(channel)
-    timeout = datetime.timedelta(seconds=30)
+    timeout = datetime.timedelta(seconds=60)
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count, timeout=timeout)
     import jobs
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from privet.core.errors import InvalidParameter
 from privet.core.receipts import digest
 from privet.training.distributed import shards
 from privet.training.distributed.agreement import facts_of
@@ -64,8 +65,13 @@ class ManyProcesses:
         return ShardedWatch(module, memory=memory, ranks=self._ranks)
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Any:
-        if not self._sharded:
+        if not any(map(shards.is_sharded, parameters)):
             return ReplicatedGradients(parameters, answers=answers, ranks=self._ranks)
+        if not self._sharded:
+            raise InvalidParameter(
+                "a parameter is laid out over ranks by something else than fully_shard, such as tensor parallelism, "
+                "where no rank has an example's whole gradient; use fully_shard alone"
+            )
         from privet.training.distributed.sharded import ShardedGradients
 
         return ShardedGradients(parameters, answers=answers, ranks=self._ranks)

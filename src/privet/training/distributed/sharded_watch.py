@@ -40,6 +40,7 @@ class ShardedWatch(Watch):
         self._ranks = ranks
         self._parts = sharded_modules(module)
         self._twins: dict[Owner, Owner] = {}
+        self._alike: list[tuple[nn.Module, nn.Module]] = []
         self._shards: dict[nn.Parameter, nn.Parameter] = {}
         self._looked_at: list[Any] = []
 
@@ -69,6 +70,7 @@ class ShardedWatch(Watch):
         with _gathered(self._parts):
             weights = dict(self.module.named_parameters())
             twin = twin_of(self.module, {weight: weight for weight in weights.values()})
+        self._alike = list(zip(self.module.modules(), twin.modules(), strict=True))
         self._shards = {weights[name]: shard for name, shard in shards.items()}
         self._looked_at = _holding(self.module, [owner for owner in owners if owner.rule is None or owner.rule.reads])
         self._tape = Tape([self._watched(owner, twin) for owner in owners])
@@ -84,11 +86,8 @@ class ShardedWatch(Watch):
         giver = next((rank for rank, size in enumerate(sizes) if size), None)
         if giver is None:
             return None
-        few = (
-            [first(leaf, _EXAMPLES).cpu() for leaf in leaves if isinstance(leaf, Tensor)]
-            if sizes[self._ranks.rank]
-            else []
-        )
+        own = leaves if giver == self._ranks.rank else []
+        few = [first(leaf, _EXAMPLES).cpu() for leaf in own if isinstance(leaf, Tensor)]
         given = iter(self._ranks.told_by(giver, few))
         made = [next(given).to(leaf.device) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         found: tuple[Any, Any] = tree_unflatten(made, structure)
@@ -120,6 +119,8 @@ class ShardedWatch(Watch):
         """Weights that are looked at are here, on every rank at the same time."""
         for weight, shard in self._shards.items():
             weight.requires_grad_(shard.requires_grad)
+        for part, twin in self._alike:
+            twin.training = part.training
         for call in self._tape.calls if self._tape is not None else []:
             self._on_twin(call)
         with _gathered(self._looked_at):
