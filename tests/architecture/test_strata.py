@@ -32,6 +32,7 @@ PLANTS = {
     ],
     "simulated chance cannot be reached from a mechanism": [
         ("mechanisms/planted_seed.py", "import privet.noise.simulation\n", "privet.mechanisms.planted_seed"),
+        ("audit/planted_seed.py", "import privet.noise.simulation\n", "privet.audit.planted_seed"),
     ],
     "the waist knows no framework": [
         ("ledger/planted_pandas.py", "import pandas\n", "privet.ledger.planted_pandas"),

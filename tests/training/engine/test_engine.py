@@ -216,6 +216,22 @@ def test_schedulers_and_state_work_as_with_the_plain_optimizer() -> None:
     assert len(model.eval().wrapped[0].weight) == 16
 
 
+def test_an_embedding_of_one_token_an_example_takes_an_empty_batch() -> None:
+    """After a batch was recorded an empty one is too: it must not stop training, which would tell of it."""
+    module = nn.Embedding(30, 2)
+    dataset = TensorDataset(torch.arange(30), torch.zeros(30, dtype=torch.long))
+    engine, model, optimizer, loader = private(dataset=dataset, module=module, batch_size=1)
+    sizes = []
+    for _ in range(2):
+        for x, y in loader:
+            sizes.append(len(x))
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    assert engine.steps == 60
+    assert 0 in sizes[next(at for at, size in enumerate(sizes) if size) :]
+
+
 def test_evaluation_between_steps_changes_nothing() -> None:
     _, model, optimizer, loader = private()
     for x, y in loader:
