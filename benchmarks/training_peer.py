@@ -78,16 +78,17 @@ def fast_dp(problem):
 
 def makers():
     """Makers of steps by ``who|model``; a peer that refuses a model says so when it is asked."""
-    from opacus.layers import DPLSTM
-
     made = {}
     for name, make in problems().items():
         made["plain|" + name] = lambda make=make: plain(make())
         if "FASTDP_PATH" in os.environ and "LSTM" not in name:  # it would not train the LSTM
             made["fastDP|" + name] = lambda make=make: fast_dp(make())
-    for name, make in problems(DPLSTM).items():
-        for mode in ("hooks", "ghost"):
-            made[f"Opacus {mode}|{name}"] = lambda make=make, mode=mode: opacus(make(), mode)
+    with contextlib.suppress(ImportError):  # our own Python has no peers, and times a plain step by this file
+        from opacus.layers import DPLSTM
+
+        for name, make in problems(DPLSTM).items():
+            for mode in ("hooks", "ghost"):
+                made[f"Opacus {mode}|{name}"] = lambda make=make, mode=mode: opacus(make(), mode)
     return made
 
 

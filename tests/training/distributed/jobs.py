@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 import torch.utils.checkpoint
+from privet.training.engine.schedulers import ExponentialNoise
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -22,7 +23,6 @@ from privet.training.correlated.banded import BandedToeplitz
 from privet.training.correlated.law import CorrelatedNoise
 from privet.training.distributed import DifferentiallyPrivateDistributedDataParallel
 from privet.training.engine import BatchMemoryManager
-from privet.training.engine.schedulers import ExponentialNoise
 from privet.training.execution import Execution
 from privet.training.sampling import FullBatch, ShuffledBatches
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor
+
+_LARGE = 1 << 20  # bytes
 
 _active: list[tuple[Scratch, Hashable]] = []
 
@@ -35,8 +38,11 @@ class Scratch:
         size, key = math.prod(shape), (place, name, like.dtype, like.device)
         block = self._blocks.get(key)
         if block is None or block.numel() < size:
-            # An eighth more, because batches differ in size.
-            block = self._blocks[key] = torch.empty(size + size // 8, dtype=like.dtype, device=like.device)
+            # An eighth more where batches differ in size. The old block goes before the new one comes.
+            more = 0 if block is None else size // 8
+            del block
+            self._blocks.pop(key, None)
+            block = self._blocks[key] = _fresh(size + more, like)
         return block[:size].view(shape)
 
     def free(self) -> None:
@@ -50,3 +56,15 @@ def empty(name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
         scratch, place = _active[-1]
         return scratch.take(place, name, shape, like)
     return torch.empty(shape, dtype=like.dtype, device=like.device)
+
+
+def _fresh(size: int, like: Tensor) -> Tensor:
+    """New memory. Large blocks get a mapping of their own: in the heap they would lie between what comes and goes."""
+    length = size * like.element_size()
+    if like.device.type != "cpu" or length < _LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return torch.empty(size, dtype=like.dtype, device=like.device)
+    mapped = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel may have no large pages
+            mapped.madvise(mmap.MADV_HUGEPAGE)
+    return torch.frombuffer(mapped, dtype=like.dtype, count=size)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, trainable
+from privet.training.per_example.rule import Grads, Rule, squared_norms, trainable
 from privet.training.per_example.scratch import empty
 
 # Which way is quicker depends on the batch's size only roughly.
@@ -38,6 +38,14 @@ class Convolution(Rule):
         if trainable(module, "bias"):
             made["bias"] = g.flatten(2).sum(2)
         return made
+
+    def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        """A few examples at a time: who asks for norms alone has no room for all gradients."""
+        parts = [
+            squared_norms(self.per_example(module, *part))
+            for part in zip(x.split(_COLUMNS), g.split(_COLUMNS), strict=True)
+        ]
+        return torch.cat(parts)
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
         scaled = g * factors.to(g.dtype).view(-1, *[1] * (g.dim() - 1))
