@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -64,7 +64,4 @@ def _fresh(size: int, like: Tensor) -> Tensor:
     if like.device.type != "cpu" or length < _LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
         return torch.empty(size, dtype=like.dtype, device=like.device)
     mapped = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # a kernel may have no large pages
-            mapped.madvise(mmap.MADV_HUGEPAGE)
     return torch.frombuffer(mapped, dtype=like.dtype, count=size)

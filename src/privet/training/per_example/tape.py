@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from privet.core.errors import InvalidParameter
 from privet.training.per_example import recorded
 from privet.training.per_example.rule import Rule, rule_for
 from privet.training.per_example.uses import Use, Uses
@@ -87,6 +88,8 @@ class Call:
     def drop(self) -> None:
         """Its gradients are formed: let go of what they were formed from."""
         self.dropped, self.leaves, self.outputs, self.grads, self.part = True, [], (), None, None
+        for use in self.uses:
+            use.drop()
 
     def tensors(self) -> list[Tensor]:
         return [leaf for leaf in self.leaves if isinstance(leaf, Tensor)]
@@ -111,6 +114,10 @@ class _Tap(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if ctx.call.reached:
+            raise InvalidParameter(
+                "a pass was differentiated twice, or after its step; differentiate the sum of the losses once"
+            )
         ctx.call.grads = grads
         if ctx.tape.reached is not None:
             ctx.tape.reached(ctx.call, None)
@@ -174,7 +181,9 @@ class Tape:
             self._paused = False
 
     def clear(self) -> None:
-        """Forget what was recorded; its memory is free again."""
+        """Forget what was recorded; its memory is free again, even while somebody holds the loss."""
+        for call in self.calls:
+            call.drop()
         self.calls.clear()
 
     def _begin(self, owner: Owner) -> tuple[list[Use], Callable[[int], None]] | None:
