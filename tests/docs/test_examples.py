@@ -17,6 +17,9 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 pytest.importorskip("pandas")
 
+# Packages that a page needs beyond what every machine with the tests has.
+EXTRAS = {"transformers": "hf", "peft": "hf", "lightning": "lightning"}
+
 
 def blocks(page: Path) -> list[tuple[str, str]]:
     return FENCE.findall(page.read_text(encoding="utf-8"))
@@ -32,6 +35,9 @@ def command(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_examples_run_as_they_stand(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
+    for package, extra in EXTRAS.items():
+        if re.search(rf"^(from|import) {package}\b", page.read_text(encoding="utf-8"), re.MULTILINE):
+            pytest.importorskip(package, reason=f'{package} is not installed; pip install "privet[{extra}]"')
     names: dict[str, object] = {"__name__": "example"}
     for kind, text in blocks(page):
         if kind == "python":

@@ -18,10 +18,7 @@ from privet.ledger import Ledger  # noqa: E402
 from privet.training import PrivacyEngine  # noqa: E402
 from privet.training.adapters.hugging_face import PrivateTrainer  # noqa: E402
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*fan_in_fan_out.*:UserWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:.*fan_in_fan_out.*:UserWarning")
 CLIP = 0.05
 
 

@@ -25,6 +25,7 @@ from privet.training.distributed import DifferentiallyPrivateDistributedDataPara
 from privet.training.engine import BatchMemoryManager
 from privet.training.execution import Execution
 from privet.training.sampling import FullBatch, ShuffledBatches
+from privet.training.schedulers import ExponentialNoise
 
 COUNT, BATCH, CLIP, LR, MOMENTUM = 200, 20, 0.3, 0.5, 0.5
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
-from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
+from torch.utils.data import DataLoader, IterableDataset, SubsetRandomSampler, WeightedRandomSampler  # noqa: E402
 
 from privet.core.errors import InvalidParameter, PermitError  # noqa: E402
 from privet.training import PrivacyEngine, layers  # noqa: E402
@@ -190,6 +190,27 @@ def test_the_plain_module_comes_back() -> None:
     plain.zero_grad()
     plain(torch.randn(3, 8)).sum().backward()
     assert all(parameter.grad is not None for parameter in plain.parameters())
+
+
+def test_weights_that_opacus_saved_can_be_loaded() -> None:
+    _, model, _, _ = private()
+    theirs = {f"_module.{name}": tensor + 1 for name, tensor in network().state_dict().items()}
+    model.load_state_dict(theirs)
+    assert torch.equal(model.wrapped[0].weight, theirs["_module.0.weight"])
+
+
+def test_a_sampler_of_the_loaders_own_is_not_replaced_in_silence() -> None:
+    """As Opacus does (its issues 600 and 813)."""
+    module = network()
+    for sampler in (WeightedRandomSampler(torch.ones(400), 400), SubsetRandomSampler(range(100))):
+        with pytest.raises(InvalidParameter, match=type(sampler).__name__):
+            PrivacyEngine().make_private(
+                module=module,
+                optimizer=torch.optim.SGD(module.parameters(), lr=0.1),
+                data_loader=DataLoader(data(), batch_size=40, sampler=sampler),
+                noise_multiplier=1.0,
+                max_grad_norm=1.0,
+            )
 
 
 def test_checkpoints_go_into_memory_too() -> None:

@@ -180,6 +180,27 @@ def test_a_number_of_the_whole_batch_that_is_no_known_loss_is_refused() -> None:
         model(next(iter(loader))[0])
 
 
+class Told(nn.Module):
+    """Gives a figure beside its outputs, of which no gradient is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(8, 2)
+
+    def forward(self, x):
+        out = self.inner(x)
+        return out, out.detach().square().mean()
+
+
+def test_a_number_without_a_gradient_is_nobodys_loss() -> None:
+    engine, model, optimizer, loader = private(module=Told())
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x)[0], y).backward()
+        optimizer.step()
+    assert engine.steps == 10
+
+
 def test_outside_training_the_module_gives_its_own_loss() -> None:
     _, model, _, loader = private(dataset=sentences(), module=Reader())
     x, y = next(iter(loader))

@@ -18,7 +18,6 @@ def require(program: str) -> None:
 
 # As in Opacus' own example, a loop asks for the number of a loss that has a gradient.
 @pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True")
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", programs.NAMES)
 def test_a_program_of_opacus_runs_with_its_imports_changed(name: str, tmp_path, monkeypatch) -> None:
     program = programs.text(name)

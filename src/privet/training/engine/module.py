@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,8 +106,11 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         """The plain module's, so that it can be loaded anywhere."""
         return self.wrapped.state_dict(*args, **kwargs)
 
-    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        return self.wrapped.load_state_dict(*args, **kwargs)
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Into the plain module; names may have the prefix that Opacus gives them."""
+        if state_dict and all(name.startswith("_module.") for name in state_dict):
+            state_dict = {name.removeprefix("_module."): value for name, value in state_dict.items()}
+        return self.wrapped.load_state_dict(state_dict, *args, **kwargs)
 
 
 @dataclass(slots=True)

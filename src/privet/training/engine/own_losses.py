@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -50,7 +49,7 @@ class OwnLosses:
             if not size_of((args, kwargs)):
                 return ()
             own_args, own_kwargs = tree_map(lambda leaf: first(leaf, 2), (args, kwargs))
-            with undisturbed(self._module), torch.no_grad():
+            with undisturbed(self._module):
                 self._known[way] = _numbers(self._module(*own_args, **own_kwargs))
         return self._known[way]
 
@@ -112,10 +111,8 @@ class _SingleLosses(TorchFunctionMode):  # type: ignore[misc]
 
 
 def _numbers(output: Any) -> tuple[int, ...]:
-    """Places of single numbers among the output's tensors."""
+    """Places of single numbers with a gradient among the output's tensors."""
     leaves = tree_flatten(output)[0]
     return tuple(
-        place
-        for place, leaf in enumerate(leaves)
-        if isinstance(leaf, Tensor) and leaf.is_floating_point() and not leaf.dim()
+        place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and not leaf.dim() and leaf.requires_grad
     )

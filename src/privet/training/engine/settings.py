@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset, RandomSampler, SequentialSampler
 
 from privet.core.errors import InvalidParameter
 from privet.core.neighbours import PrivacyUnit, Relation
@@ -19,6 +19,8 @@ from privet.training.sampling import PoissonSampling, Sampling, ShuffledBatches
 from privet.training.schedules import Schedule
 from privet.training.training_plan import TrainingPlan
 
+# Orders that say nothing beyond that every example is there.
+_REPLACED = (SequentialSampler, RandomSampler, DistributedSampler)
 EXAMPLE, USER = PrivacyUnit("example"), PrivacyUnit("user")
 
 
@@ -119,6 +121,11 @@ def batch_size(loader: DataLoader[Any]) -> int:
         raise InvalidParameter("an iterable dataset cannot be sampled; give one with __getitem__ and __len__")
     if loader.batch_size is None:
         raise InvalidParameter("the loader has no batch size; give it batch_size, the expected number of examples")
+    if type(loader.sampler) not in _REPLACED:
+        raise InvalidParameter(
+            f"the loader draws by a {type(loader.sampler).__name__}, which no plan accounts for and the plan's own "
+            "sampling would replace; leave it out, and give sampling= for another than Poisson's"
+        )
     # Such a sampler divides the data set among processes, each of which takes batches of this size.
     each = loader.sampler.num_replicas if isinstance(loader.sampler, DistributedSampler) else 1
     return int(loader.batch_size) * int(each)
