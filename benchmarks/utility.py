@@ -2,9 +2,10 @@
 
 python benchmarks/utility.py [--only NAME ...] [--runs 5]
 
-Everything goes through ``fit``: epsilon is that of the release's receipt. Noise is never seeded, so runs differ by noise
-and by first weights. Test sets are public here. Settings follow published recipes and trials on these very data, which
-would cost budget on private ones and are not charged. Each row is a process of its own, so that its memory is its own.
+Everything goes through ``fit``: epsilon is that of the release's receipt. Noise is never seeded, so runs differ by
+noise and by first weights. Test sets are public here. Settings follow published recipes and trials on these very data,
+which would cost budget on private ones and are not charged. Each row is a process of its own, so that its memory is
+its own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from torch import nn
 
 from measuring import RESULTS, keep, show
 from privet.estimators import LogisticRegression
-from privet.training import fit
+from privet.training import Execution, fit
 from utility_tasks import ADULT, DATA, TASKS, Encoder, Split, Task, adult, score
 
 DELTA = 1e-5
@@ -43,7 +44,7 @@ def runs_of(task: Task, split: Split, *, runs: int, tuned: bool) -> dict[str, An
         settings = {"delta": DELTA, **task.tuned(module)} if tuned else {}
         begun = time.perf_counter()
         made = fit(module, split.train, criterion=nn.CrossEntropyLoss(), epsilon=task.epsilon, epochs=task.epochs,
-                   execution=task.execution, **settings)  # fmt: skip
+                   execution=Execution(physical_batch_size=task.physical_batch_size), **settings)  # fmt: skip
         seconds.append(time.perf_counter() - begun)
         scores.append(score(made.module, split, metric=task.metric))
         spent.append((float(made.release.receipt.epsilon), float(made.release.receipt.delta)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
@@ -21,6 +22,22 @@ from .engine.loops import data, network, people  # noqa: E402
 def made(dataset=None, module=None, **settings):
     given = {"criterion": nn.CrossEntropyLoss(), "epsilon": 3.0, "epochs": 3, **settings}
     return fit(module or network(), data(800) if dataset is None else dataset, **given)
+
+
+def rates_of(stops: type[Exception] | None = None, **settings) -> list[float]:
+    """Learning rates of the steps that ran."""
+    seen: list[float] = []
+    plain = torch.optim.SGD.step
+
+    def step(self, *given):
+        seen.append(self.param_groups[0]["lr"])
+        return plain(self, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.SGD, "step", step)
+        with pytest.raises(stops) if stops else contextlib.nullcontext():
+            made(**settings)
+    return seen
 
 
 def test_epsilon_and_epochs_are_enough() -> None:
@@ -88,7 +105,7 @@ def test_gradients_are_normalised_unless_a_clip_norm_is_given(monkeypatch: pytes
 
 def test_the_learning_rate_falls_to_nothing_unless_an_optimizer_is_given() -> None:
     optimizer = defaults.optimizer_for(network())
-    scheduler = defaults.scheduler_for(optimizer, epochs=4)
+    scheduler = defaults.scheduler_for(optimizer, epochs=4, share=1.0)
     rates = []
     for _ in range(4):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -98,6 +115,28 @@ def test_the_learning_rate_falls_to_nothing_unless_an_optimizer_is_given() -> No
     own = torch.optim.SGD((module := network()).parameters(), lr=0.1)
     made(module=module, optimizer=own)
     assert own.param_groups[0]["lr"] == 0.1
+
+
+def test_the_learning_rate_is_smaller_where_noise_is_long() -> None:
+    terms = {"noise_multiplier": 2.0, "expected_batch_size": 200.0}
+    assert [defaults.share_of_rate(parameters=size, **terms) for size in (100, 625, 2500, 10_000)] == [1, 1, 0.5, 0.25]
+    rates = [rates_of(dataset=data(count), epochs=1)[0] for count in (160, 3000)]
+    assert rates[0] < 0.3
+    assert rates[1] == 1.0
+
+
+def test_a_fit_that_goes_on_has_the_learning_rate_it_had(tmp_path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def end(progress) -> None:
+        if progress.epoch == 2:
+            raise Stopped
+
+    terms = {"dataset": data(3000), "epochs": 4, "checkpoint": tmp_path / "fit.pt"}
+    seen = rates_of(on_progress=end, stops=Stopped, **terms) + rates_of(**terms)
+    assert seen[::16] == pytest.approx([(1 + math.cos(math.pi * epoch / 4)) / 2 for epoch in range(4)])
+    assert len(seen) == 4 * 16
 
 
 def test_frozen_parameters_are_left_alone() -> None:

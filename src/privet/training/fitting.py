@@ -97,11 +97,11 @@ def fit(
     module.to(device)
     saved = Path(checkpoint) if checkpoint is not None else None
     public = {name: settings.get(name) for name in ("users", "expected_units")}
-    units = defaults.units_in(len(dataset), **public)  # type: ignore[arg-type]
+    units = defaults.units_in(len(dataset), **public)
     delta = defaults.delta_for(units) if delta is None else delta
+    own = optimizer is None
     if optimizer is None:
         optimizer = defaults.optimizer_for(module)
-        scheduler = scheduler or defaults.scheduler_for(optimizer, epochs=epochs)
     if max_grad_norm is None:
         settings = {"clipping": defaults.CLIPPING, **settings}
     engine = PrivacyEngine()
@@ -118,6 +118,8 @@ def fit(
         resume=saved if saved is not None and saved.exists() else None,
         **settings,
     )
+    if own and scheduler is None:
+        scheduler = _own_scheduler(stepping, epochs=epochs)
     work = _Work(engine, model, stepping, loss, loader, device, knobs, average, scheduler)
     work.restore(saved)
     history: list[Progress] = []
@@ -206,10 +208,25 @@ class _Work:
         for name, part in self._parts().items():
             if name in saved:
                 part.load_state_dict(saved[name])
+        if self.scheduler is not None and "scheduler" in saved and hasattr(self.scheduler, "get_last_lr"):
+            # A scheduler that was made after the optimizer's state was taken up has set the first rate again.
+            for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_last_lr(), strict=True):
+                group["lr"] = rate
 
     def _parts(self) -> dict[str, Any]:
         found = {"average": self.average, "scheduler": self.scheduler}
         return {name: part for name, part in found.items() if part is not None}
+
+
+def _own_scheduler(optimizer: PrivateOptimizer, *, epochs: int) -> Any:
+    """The default one, which knows the noise that the plan has found."""
+    plain = optimizer.original_optimizer
+    share = defaults.share_of_rate(
+        noise_multiplier=optimizer.noise_multiplier,
+        expected_batch_size=optimizer.expected_batch_size,
+        parameters=sum(parameter.numel() for group in plain.param_groups for parameter in group["params"]),
+    )
+    return defaults.scheduler_for(plain, epochs=epochs, share=share)
 
 
 def _pair(batch: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ _FLOOR = 0.1
 
 
 class FeatureNormalisation(nn.Module):  # type: ignore[misc]
-    """Square roots of features, of mean 0 and spread 1 over the channels at each place, then over places in each channel.
+    """Square roots of features, brought to mean 0 and spread 1: over channels at each place, then over places.
 
     Noise of one size hits all weights, so features that matter must not be small ones: roots draw heavy tails in, the
     first normalisation takes out how bright a place is, the second gives every channel the same say. There are no
