@@ -22,9 +22,9 @@ from privet.training.correlated.banded import BandedToeplitz
 from privet.training.correlated.law import CorrelatedNoise
 from privet.training.distributed import DifferentiallyPrivateDistributedDataParallel
 from privet.training.engine import BatchMemoryManager
-from privet.training.engine.schedulers import ExponentialNoise
 from privet.training.execution import Execution
 from privet.training.sampling import FullBatch, ShuffledBatches
+from privet.training.schedulers import ExponentialNoise
 
 COUNT, BATCH, CLIP, LR, MOMENTUM = 200, 20, 0.3, 0.5, 0.5
 
