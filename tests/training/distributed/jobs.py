@@ -10,7 +10,6 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 import torch.utils.checkpoint
-from privet.training.engine.schedulers import ExponentialNoise
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
