@@ -201,6 +201,24 @@ def test_a_number_without_a_gradient_is_nobodys_loss() -> None:
     assert engine.steps == 10
 
 
+def test_looking_for_a_loss_is_no_pass_of_the_plan() -> None:
+    """An evaluation before the first step leaves the module watched; two ways to call it are looked at in one batch."""
+    module = Labelled()
+    _, model, optimizer, loader = private(module=module, sigma=1e-4, clip=0.1, lr=1.0)
+    with torch.no_grad():
+        model.eval()(torch.randn(5, 8))
+    model.train()
+    x, y = next(iter(loader))
+    before = {name: tensor.clone() for name, tensor in module.named_parameters()}
+    wanted = alone(module, {"x": x, "labels": y}, 0.1)
+    optimizer.zero_grad()
+    model(x)
+    model(x, labels=y)["loss"].backward()
+    optimizer.step()
+    for name, parameter in module.named_parameters():
+        torch.testing.assert_close(before[name] - parameter, wanted[name] / 40, rtol=1e-3, atol=2e-5)
+
+
 def test_outside_training_the_module_gives_its_own_loss() -> None:
     _, model, _, loader = private(dataset=sentences(), module=Reader())
     x, y = next(iter(loader))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from privet.training.engine.criterion import single_losses
 from privet.training.per_example.owners import UnsupportedModule, first, undisturbed
+from privet.training.per_example.tape import Tape
 from privet.training.per_example.watch import size_of
 
 _LOSSES = {
@@ -41,7 +42,7 @@ class OwnLosses:
         self._known: dict[Any, tuple[int, ...]] = {}
         self._single = _SingleLosses()
 
-    def places(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
+    def places(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, tape: Tape | None) -> tuple[int, ...]:
         """Which tensors of the output are losses of the whole batch, found out once for each way to call it."""
         given = frozenset(name for name, value in kwargs.items() if value is not None) if kwargs else None
         way = (len(args), given)
@@ -49,7 +50,7 @@ class OwnLosses:
             if not size_of((args, kwargs)):
                 return ()
             own_args, own_kwargs = tree_map(lambda leaf: first(leaf, 2), (args, kwargs))
-            with undisturbed(self._module):
+            with undisturbed(self._module), nullcontext() if tape is None else tape.paused():
                 self._known[way] = _numbers(self._module(*own_args, **own_kwargs))
         return self._known[way]
 
