@@ -17,7 +17,6 @@ from privet.core.errors import InvalidParameter
 from privet.core.sealed import Release
 from privet.training import defaults
 from privet.training.averaging import WeightAverage
-from privet.training.engine import checkpoint as checkpoints
 from privet.training.engine.engine import PrivacyEngine
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
@@ -124,7 +123,7 @@ def fit(
     if own and scheduler is None:
         scheduler = _own_scheduler(stepping, epochs=epochs)
     work = _Work(engine, model, stepping, loss, loader, device, knobs, average, scheduler)
-    work.restore(saved)
+    work.restore((engine.resumed or {}).get("fit", {}))
     history: list[Progress] = []
     per_epoch = len(loader)
     try:
@@ -210,9 +209,8 @@ class _Work:
                 path=path, module=self.model, optimizer=self.optimizer, checkpoint_dict={"fit": states}
             )
 
-    def restore(self, path: Path | None) -> None:
+    def restore(self, saved: dict[str, Any]) -> None:
         """What the engine does not know of; it has taken up the rest already."""
-        saved = checkpoints.read(path).get("fit", {}) if path is not None and path.exists() else {}
         for name, part in self._parts().items():
             if name in saved:
                 part.load_state_dict(saved[name])

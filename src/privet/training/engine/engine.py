@@ -71,6 +71,8 @@ class PrivacyEngine:
         self._batches: PlannedBatches | None = None
         self._account: Account | None = None
         self._processes: Processes = OneProcess()
+        # The checkpoint that the loop went on from, the same in all processes.
+        self.resumed: dict[str, Any] | None = None
 
     def make_private(
         self,
@@ -166,6 +168,7 @@ class PrivacyEngine:
         batches.most = knobs.physical_batch_size
         stepping.begin(steps)
         self._steps, self._optimizer, self._batches, self._processes = steps, stepping, batches, processes
+        self.resumed = saved
         if saved is not None:
             self._restore(saved, module=private, optimizer=stepping)
         loader = private_loader(data_loader, batches, watch=private.watch)
