@@ -13,8 +13,8 @@ from torch import nn  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
 from privet.training.fitting import fit  # noqa: E402
-from privet.training.fixed_features import FeatureNormalisation, computed_once  # noqa: E402
-from privet.training.scattering import Scattering  # noqa: E402
+from privet.training.fixed_features import computed_once  # noqa: E402
+from privet.training.whitening import picture_features  # noqa: E402
 
 DATA = Path(os.environ.get("PRIVET_DATA", Path(__file__).parents[3] / "shared" / "data")) / "mnist"
 
@@ -31,9 +31,9 @@ def pictures(part: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="MNIST is not here; say with PRIVET_DATA where the data sets are")
-def test_a_linear_model_on_scattering_reads_digits_at_epsilon_three_with_nothing_tuned() -> None:
+def test_a_linear_model_on_fixed_features_reads_digits_at_epsilon_three_with_nothing_tuned() -> None:
     (x, y), (test_x, test_y) = pictures("train", 6000), pictures("t10k", 1000)
-    fixed = nn.Sequential(Scattering(), FeatureNormalisation(), nn.Flatten())
+    fixed = nn.Sequential(picture_features(), nn.Flatten())
     module = nn.Linear(81 * 49, 10)
     fitted = fit(
         module, TensorDataset(computed_once(fixed, x), y), criterion=nn.CrossEntropyLoss(), epsilon=3.0, epochs=15
