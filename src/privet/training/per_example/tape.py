@@ -77,6 +77,7 @@ class Call:
     uses: Uses = field(default_factory=lambda: Uses(lambda use: None))
     batch: int | None = None
     dropped: bool = False
+    forgotten: bool = False
     # What a reader made of it.
     part: Any = None
 
@@ -114,10 +115,10 @@ class _Tap(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if ctx.call.forgotten:
+            return (None, None, None, *grads)
         if ctx.call.reached:
-            raise InvalidParameter(
-                "a pass was differentiated twice, or after its step; differentiate the sum of the losses once"
-            )
+            raise InvalidParameter("a pass was differentiated twice; differentiate the sum of its losses once")
         ctx.call.grads = grads
         if ctx.tape.reached is not None:
             ctx.tape.reached(ctx.call, None)
@@ -184,6 +185,7 @@ class Tape:
         """Forget what was recorded; its memory is free again, even while somebody holds the loss."""
         for call in self.calls:
             call.drop()
+            call.forgotten = True
         self.calls.clear()
 
     def _begin(self, owner: Owner) -> tuple[list[Use], Callable[[int], None]] | None:
@@ -206,7 +208,9 @@ class Tape:
         return call.uses
 
     def _used(self, call: Call, use: Use) -> None:
-        if self.reached is not None:
+        if call.forgotten:
+            use.drop()
+        elif self.reached is not None:
             self.reached(call, use)
 
     def _hooks(self, owner: Owner) -> tuple[Any, Any]:
