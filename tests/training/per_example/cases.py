@@ -193,6 +193,18 @@ class GivenState(nn.Module):
         return found
 
 
+class BagsInARow(nn.Module):
+    """Tokens of all examples in a row, and where each begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bag, self.head = nn.EmbeddingBag(11, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.head(self.bag(x.flatten(), torch.arange(len(x)) * x.shape[1]))
+        return found
+
+
 def frozen() -> nn.Module:
     module = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     module[0].requires_grad_(False)
@@ -247,6 +259,7 @@ CASES: dict[str, Case] = {
     "embedding bag": (_between(lambda: nn.EmbeddingBag(11, 8), 8), tokens),
     "embedding bag sum": (_between(lambda: nn.EmbeddingBag(11, 8, mode="sum", padding_idx=2), 8), tokens),
     "embedding bag max": (_between(lambda: nn.EmbeddingBag(11, 8, mode="max"), 8), tokens),
+    "embedding bags in a row": (BagsInARow, tokens),
     "layer norm": (_between(lambda: nn.LayerNorm(8), 40), numbers(5, 8)),
     "layer norm over two axes": (_between(lambda: nn.LayerNorm((5, 8)), 40), numbers(5, 8)),
     "rms norm": (_between(lambda: nn.RMSNorm(8), 40), numbers(5, 8)),

@@ -125,7 +125,7 @@ def _probe(module: nn.Module, owners: list[Owner], args: tuple[Any, ...], kwargs
         leaked = any(parameter in leaks for _, leaks in passes for parameter in owner.parameters().values())
         pairs = list(zip(two, three, strict=False))
         owner.axes = [_axes(a, b) for a, b in pairs]
-        seen = all(_visible(owner, axes) for axes in owner.axes)
+        seen = all(_visible(owner, axes) for axes in owner.axes) and all(_clear(a, b) for a, b in pairs)
         if owner.runs:
             seen = all(a.batch == 2 and b.batch == 3 for a, b in pairs)
         if leaked or len(two) != len(three) or not seen:
@@ -166,6 +166,12 @@ def _axis(two: Tensor, three: Tensor) -> int | None:
     """The one axis that grew from two to three."""
     grown = [i for i, (a, b) in enumerate(zip(two.shape, three.shape, strict=False)) if a != b]
     return grown[0] if len(grown) == 1 and two.shape[grown[0]] == 2 and three.shape[grown[0]] == 3 else None
+
+
+def _clear(two: Call, three: Call) -> bool:
+    """Whether every input that grows with the batch has it as an axis; tokens of all examples in a row do not."""
+    pairs = zip(two.tensors(), three.tensors(), strict=False)
+    return all(a.shape == b.shape or _axis(a, b) is not None for a, b in pairs)
 
 
 def _visible(owner: Owner, axes: CallAxes) -> bool:
