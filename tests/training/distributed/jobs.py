@@ -519,6 +519,32 @@ def trained_in_shards(name: str, *, mesh: str = "shards", most: int | None = Non
     }
 
 
+class WithLoss(nn.Module):
+    """Gives its own loss, as models of Hugging Face do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = network()
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(self.net(x), labels)
+
+
+def own_losses(*, sharded: bool) -> dict[str, Any]:
+    module = WithLoss()
+    before = weights(module.net)
+    if sharded:
+        shard(module, ["net.0"])
+    _, model, optimizer, loader = private(module, examples=40, batch_size=1, lr=0.05)
+    rows = []
+    for x, y, numbers in loader:
+        optimizer.zero_grad()
+        model(x, y).backward()
+        optimizer.step()
+        rows.append(numbers.tolist())
+    return {"before": before, "after": weights(module.net), "rows": rows}
+
+
 def adaptive_in_shards() -> float:
     module = network()
     shard(module, [])

@@ -30,7 +30,7 @@ def test_shards_make_the_update_of_one_process(ranks, name: str) -> None:
         for key, p in module.named_parameters()
         if p.requires_grad
     ]
-    assert min(moved) > 1e-4
+    assert min(moved) > 1e-6
     # Each rank holds its part alone, and the first lets the whole out.
     assert first["local"] + second["local"] == first["whole"] == second["whole"]
     assert second["released"] is None
@@ -52,6 +52,14 @@ def test_other_layouts(ranks, layout: str) -> None:
     """Copies of shards; weights kept after the forward pass; parameters that are not sharded."""
     answers = ranks.run("trained_in_shards", name="every layer", mesh=layout)
     require_same_update(answers, replayed(answers, jobs.made("every layer")))
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_losses_that_the_module_makes(ranks, sharded: bool) -> None:
+    """Finding them takes a pass, which ranks must make together where weights are gathered for it."""
+    answers = ranks.run("own_losses", sharded=sharded)
+    assert any(not own for answer in answers for own in answer["rows"])
+    require_same_update(answers, replayed(answers, jobs.network(), expected=1, lr=0.05))
 
 
 def test_users_stay_whole(ranks) -> None:

@@ -60,7 +60,7 @@ class ShardedWatch(Watch):
 
     def _prepare(self, args: Any, kwargs: Any) -> None:
         """Find out who answers, if any rank has examples."""
-        examples = self._examples(args, kwargs)
+        examples = self.examples(args, kwargs)
         if examples is None:
             return
         _scatter(self._parts)
@@ -79,7 +79,7 @@ class ShardedWatch(Watch):
             self._tape.reached = partial(self._reached, self._tape.reached)
         self._tape.attach()
 
-    def _examples(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+    def examples(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """A few examples of the first rank that has any, for all; None if nobody has."""
         leaves, structure = tree_flatten((args, kwargs))
         sizes = self._ranks.all("the first batch", size_of((args, kwargs)))

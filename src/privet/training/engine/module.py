@@ -52,7 +52,7 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         if watch.piece is not last.piece and self._awaited():
             # A pass over an earlier batch that nobody differentiated.
             watch.forget()
-        places = self._losses.places(args, kwargs, tape=watch._tape)
+        places = self._losses.places(args, kwargs, tape=watch._tape, examples=watch.examples)
         out = self._taken_apart(places, args, kwargs) if places else watch(*args, **kwargs)
         last.piece = watch.piece
         if not watch.batch_size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -28,6 +28,9 @@ _LOSSES = {
 }
 
 
+Examples = Callable[[Any, Any], tuple[Any, Any] | None]
+
+
 class OwnLosses:
     """Finds a module's own losses and takes them apart.
 
@@ -42,14 +45,20 @@ class OwnLosses:
         self._known: dict[Any, tuple[int, ...]] = {}
         self._single = _SingleLosses()
 
-    def places(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, tape: Tape | None) -> tuple[int, ...]:
-        """Which tensors of the output are losses of the whole batch, found out once for each way to call it."""
+    def places(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, tape: Tape | None, examples: Examples
+    ) -> tuple[int, ...]:
+        """Which tensors of the output are losses of the whole batch, found out once for each way to call it.
+
+        ``examples`` gives what to find it out on, if there is any.
+        """
         given = frozenset(name for name, value in kwargs.items() if value is not None) if kwargs else None
         way = (len(args), given)
         if way not in self._known:
-            if not size_of((args, kwargs)):
+            found = examples(args, kwargs)
+            if found is None:
                 return ()
-            own_args, own_kwargs = tree_map(lambda leaf: first(leaf, 2), (args, kwargs))
+            own_args, own_kwargs = tree_map(lambda leaf: first(leaf, 2), found)
             with undisturbed(self._module), nullcontext() if tape is None else tape.paused():
                 self._known[way] = _numbers(self._module(*own_args, **own_kwargs))
         return self._known[way]

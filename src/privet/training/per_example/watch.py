@@ -76,6 +76,10 @@ class Watch:
             self._tape.attach()
         return self.module(*args, **kwargs)
 
+    def examples(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        """A batch to find something out on; None if it has no examples."""
+        return (args, kwargs) if size_of((args, kwargs)) else None
+
     def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
         """A pass and its backward pass without autograd, where the whole module is a chain; else False, and no pass.
 
