@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from privet.audit.conformance import StatedPlan, StatedSampling, Verdict, audit_trainer, engine_trainer  # noqa: E402
+from privet.audit.conformance.audit import PARTS  # noqa: E402
 from privet.audit.conformance.engine import mixing_of  # noqa: E402
 from privet.core.errors import InvalidParameter  # noqa: E402
 from privet.core.neighbours import Relation  # noqa: E402
@@ -51,11 +52,7 @@ def tree(noise_multiplier: float) -> CorrelatedNoise:
 SETTINGS: dict[str, dict[str, Any]] = {
     "flat clipping, Poisson": {},
     "clipping per layer, shuffled": {"clipping": "per_layer", "poisson_sampling": False},
-    "automatic clipping, full batch, one exchanged": {
-        "clipping": "automatic",
-        "sampling": full,
-        "relation": Relation.REPLACE_ONE,
-    },
+    "full batch, one exchanged": {"sampling": full, "relation": Relation.REPLACE_ONE},
     "adaptive clipping, pieces": {"clipping": adaptive, "pieces": 20},
     "users of two examples, pieces": {"rows_per_unit": 2, "pieces": 40},
     "balls in bins, units come and go": {"sampling": balls, "relation": Relation.ADD_OR_REMOVE},
@@ -65,19 +62,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "noise": lambda noise_multiplier: Exponential(noise_multiplier, gamma=0.9, every=16),
     },
     "banded noise, same order": {"sampling": same_order, "noise": banded},
-    "tree noise, full batch": {"sampling": full, "noise": tree},
+    "tree noise, full batch, automatic clipping": {"sampling": full, "noise": tree, "clipping": "automatic"},
 }
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_the_engine_keeps_what_it_states(setting: str) -> None:
     steps = 64 if SETTINGS[setting] else None
-    report = audit_trainer(engine_trainer(**SETTINGS[setting]), false_alarm=FALSE_ALARM, steps=steps)
+    # What a unit adds hangs neither on who else is drawn nor on the correlation of noise.
+    parts = ["sampler", "noise"] if SETTINGS[setting].get("sampling") in (balls, same_order) else PARTS
+    report = audit_trainer(engine_trainer(**SETTINGS[setting]), false_alarm=FALSE_ALARM, steps=steps, parts=parts)
     assert report.passed, [found.sentence for found in report.checks if found.verdict is Verdict.FAILS]
-    assert len(report.checks) >= 16
+    assert len(report.checks) >= 12
     # A module that mixes examples is refused by name.
-    (searched,) = [check for check in report.checks if check.check == "sensitivity"]
-    assert "batch normalisation (UnsupportedModule)" in searched.sentence
+    searched = [check.sentence for check in report.checks if check.check == "sensitivity"]
+    assert all("batch normalisation (UnsupportedModule)" in sentence for sentence in searched)
+    assert len(searched) == (parts is PARTS)
 
 
 def test_the_mixing_of_a_strategy_is_the_inverse_of_its_matrix() -> None:

@@ -81,6 +81,8 @@ def test_wrong_settings_get_one_clear_error() -> None:
         ({"false_alarm": 0.0}, "false_alarm is 0.0"),
         ({"steps": 3}, "steps is 3"),
         ({"seed": -1}, "seed is -1"),
+        ({"parts": ["noise", "sound"]}, "give some of sampler, sensitivity, noise"),
+        ({"parts": []}, "give some of"),
     ):
         with pytest.raises(InvalidParameter, match=words):
             audit_trainer(of(zeros), **settings)

@@ -151,3 +151,13 @@ class ResumedWithNewNoise(Plain):
 
 
 VARIANTS = [kind for kind in dict(globals()).values() if isinstance(kind, type) and issubclass(kind, Plain)]
+# They change what a unit adds; the others change who takes part, the noise, or what follows it.
+OTHER_SHARES = {
+    GradientsNormalised,
+    ClippedByTheSumOfSizes,
+    EveryTensorItsShareOfTheNorm,
+    AccumulatedInPieces,
+    GradientsInHalfPrecisionNormsInSingle,
+    UsersOfTwoExamples,
+    DivisorOfAPublicNumber,
+}
