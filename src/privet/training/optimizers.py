@@ -11,6 +11,11 @@ from torch import Tensor, nn
 
 from privet.core.errors import InvalidParameter
 
+# Thrice what an average of a thousand squares is uncertain by; below that a moment may as well be zero.
+_SHARE_OF_NOISE = 0.1
+# Adam's own, squared: against division by zero where there is neither gradient nor noise.
+_TINY = 1e-16
+
 
 class AdamBC(torch.optim.Optimizer):  # type: ignore[misc]
     """Adam whose second moments are rid of the noise's share, which would otherwise make it plain SGD.
@@ -20,7 +25,9 @@ class AdamBC(torch.optim.Optimizer):  # type: ignore[misc]
     has the mean that Adam's would have without noise; below ``floor`` it counts as ``floor``. A variance that changes
     from step to step, as under schedules and adaptive clipping, is averaged as the squares are.
     Units: ``noise_variance`` in the squared unit of the mean gradient, set by the private optimizer before each step;
-    zero, which is plain Adam but for the floor, until then. ``floor`` in the same unit. ``weight_decay`` is decoupled.
+    zero, which is plain Adam but for the floor, until then. ``floor`` in the same unit; the authors tune it (gamma'),
+    and without one it is a tenth of the noise's variance, about what a corrected moment is uncertain by.
+    ``weight_decay`` is decoupled.
     Errors: InvalidParameter. Reference: Tang, Shpilevskiy & Lecuyer 2024, DP-AdamBC, Algorithm 1.
 
     >>> weight = nn.Parameter(torch.zeros(1))
@@ -37,13 +44,13 @@ class AdamBC(torch.optim.Optimizer):  # type: ignore[misc]
         *,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
-        floor: float = 5e-8,
+        floor: float | None = None,
         weight_decay: float = 0.0,
     ) -> None:
         if not all(0 <= beta < 1 for beta in betas):
             raise InvalidParameter(f"betas is {betas}; give two numbers of at least 0 and below 1")
-        if not 0 < floor < math.inf:
-            raise InvalidParameter(f"floor is {floor}; give a finite number above 0")
+        if floor is not None and not 0 < floor < math.inf:
+            raise InvalidParameter(f"floor is {floor}; give a finite number above 0, or None")
         if lr < 0 or weight_decay < 0:
             raise InvalidParameter(f"lr is {lr} and weight_decay {weight_decay}; give numbers of at least 0")
         given = {"lr": lr, "betas": betas, "floor": floor, "weight_decay": weight_decay}
@@ -82,9 +89,15 @@ class AdamBC(torch.optim.Optimizer):  # type: ignore[misc]
         grad = grad.to(state["mean"].dtype)
         state["mean"].lerp_(grad, 1 - group["betas"][0])
         state["squares"].lerp_(grad.square(), 1 - group["betas"][1])
-        spread = self.second_moment(parameter).clamp_min(group["floor"]).sqrt_()
+        spread = self.second_moment(parameter).clamp_min(_floor(group)).sqrt_()
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.sub_((group["lr"] / _reached(group, 0) * state["mean"] / spread).to(parameter.dtype))
+
+
+def _floor(group: dict[str, Any]) -> float:
+    if group["floor"] is not None:
+        return float(group["floor"])
+    return max(_SHARE_OF_NOISE * float(group["mean_noise"]) / _reached(group, 1), _TINY)
 
 
 def _reached(group: dict[str, Any], which: int) -> float:
