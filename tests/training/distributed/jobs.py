@@ -26,7 +26,7 @@ from privet.training.execution import Execution
 from privet.training.sampling import FullBatch, ShuffledBatches
 from privet.training.schedulers import ExponentialNoise
 
-COUNT, BATCH, CLIP, LR, MOMENTUM = 200, 20, 0.3, 0.5, 0.5
+COUNT, BATCH, CLIP, LR, MOMENTUM = 200, 20, 0.3, 0.1, 0.5
 
 
 def data(count: int = COUNT) -> TensorDataset:
@@ -314,7 +314,7 @@ def different(what: str) -> dict[str, Any]:
         "clip": {"max_grad_norm": 2.0},
         "sampling": {"sampling": ShuffledBatches(units=COUNT, batch_size=BATCH)},
         "module": {"module": nn.Linear(6, 2)},
-        "optimizer": {"lr": 0.1},
+        "optimizer": {"lr": 0.2},
         "data": {"dataset": data(210), "sampling": FullBatch(expected_batch_size=20)},
         "users": {"users": list(range(COUNT))},
         "loss": {"loss_reduction": "sum"},
@@ -354,7 +354,7 @@ def drifting(what: str) -> dict[str, Any]:
         if rank() == 1 and what == "batch":
             next(batches)
         if rank() == 1 and what == "learning rate":
-            optimizer.param_groups[0]["lr"] = 0.1
+            optimizer.param_groups[0]["lr"] = 0.2
     if what == "learning rate":
         step()
     before = weights(model)
