@@ -41,7 +41,9 @@ def _peak() -> float:
 def measured(python: str, who: str, model: str) -> tuple[float, float] | None:
     """The same, in a process of its own; None where the engine refuses the model."""
     here = Path(__file__)
-    done = subprocess.run([python, str(here), who, model], capture_output=True, text=True, cwd=here.parent, check=False)
+    # Not resolved: an environment's Python is a link, and knows by its own place what it has.
+    command = [str(Path(python).absolute()), str(here.absolute()), who, model]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=here.absolute().parent, check=False)
     if done.returncode:
         return None
     two, five = map(float, done.stdout.split()[-2:])
