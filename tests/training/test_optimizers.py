@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 from privet.core.errors import InvalidParameter  # noqa: E402
-from privet.training import AdamBC, PrivacyEngine  # noqa: E402
+from privet.training import AdamBC, CorrelatedNoise, PrivacyEngine, ShuffledBatches, TreeAggregation  # noqa: E402
 
 from .engine.loops import data, epoch, network  # noqa: E402
 
@@ -112,6 +112,20 @@ def test_the_engine_tells_the_noise_of_the_mean_gradient() -> None:
     stepping.max_grad_norm = 0.25
     epoch(model, stepping, loader)
     assert optimizer.noise_variance == pytest.approx((1.5 * 0.25 / 40) ** 2)
+
+
+def test_correlated_noise_whose_variance_it_would_not_be_told_is_refused() -> None:
+    module = network()
+    with pytest.raises(InvalidParameter, match="another in every step"):
+        PrivacyEngine().make_private(
+            module=module,
+            optimizer=AdamBC(module.parameters()),
+            data_loader=DataLoader(data(), batch_size=100),
+            noise_multiplier=CorrelatedNoise(1.0, TreeAggregation(steps=8)),
+            max_grad_norm=1.0,
+            sampling=ShuffledBatches(units=400, batch_size=100),
+            epochs=2,
+        )
 
 
 def test_a_loop_learns_with_it_and_its_state_comes_back() -> None:

@@ -43,6 +43,11 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         if loss_reduction not in ("mean", "sum"):
             raise InvalidParameter(f'loss_reduction is {loss_reduction!r}; give "mean" or "sum", as the loss does')
         refuse_optimizer(optimizer)
+        if hasattr(optimizer, "noise_variance") and not isinstance(plan.noise, IndependentNoise):
+            raise InvalidParameter(
+                f"{type(optimizer).__name__} takes the variance of fresh noise out of its moments, and that of "
+                "correlated noise is another in every step; use an optimizer that does not"
+            )
         self.original_optimizer = optimizer
         self.plan = plan
         self._module, self._mean = module, loss_reduction == "mean"
