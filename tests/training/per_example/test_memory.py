@@ -15,6 +15,8 @@ from privet.core.errors import InvalidParameter  # noqa: E402
 from privet.training.per_example.scratch import Scratch, empty  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
+from .cases import Between  # noqa: E402
+
 
 def network() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2), nn.Tanh(), nn.Flatten(), nn.Linear(8, 2))
@@ -67,3 +69,16 @@ def test_memory_is_used_again_and_grows_only_with_what_is_asked_for() -> None:
     large.fill_(1.0)
     other.fill_(2.0)
     assert large.eq(1.0).all()
+
+
+def test_a_call_that_goes_around_the_watch_is_not_recorded() -> None:
+    """Else two people could share one clip: one in the batch, and one in another call of the same size."""
+    torch.manual_seed(1)
+    recurrent = Between(nn.GRU(4, 3, batch_first=True), 12)
+    for module, shape in ((network(), (4, 1, 4, 4)), (nn.Sequential(nn.Linear(4, 2)), (4, 4)), (recurrent, (4, 4, 4))):
+        watch, x = Watch(module), torch.randn(shape)
+        watch(x).sum().backward()
+        alone = watch.clipped_sum(clip_norm=1e9).norms
+        (watch(x).sum() + module(torch.randn(shape)).sum()).backward()
+        torch.testing.assert_close(watch.clipped_sum(clip_norm=1e9).norms, alone)
+        watch.release()

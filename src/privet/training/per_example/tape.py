@@ -132,13 +132,14 @@ class Tape:
     """Records the calls of owners; attached for as long as the module is trained.
 
     ``reached`` is told when a backward pass has come by a call, or by one use in it. Outputs are held only on request:
-    they would keep memory that the pass itself lets go of.
+    they would keep memory that the pass itself lets go of. ``open`` says whether calls are recorded at all.
     """
 
     def __init__(self, owners: list[Owner], *, outputs: bool = False) -> None:
         self.calls: list[Call] = []
         self.owners = owners
         self.reached: Reached | None = None
+        self.open = True
         self._outputs = outputs
         self._anchor: Tensor | None = None
         self._hidden: list[list[nn.Parameter]] = []
@@ -173,6 +174,21 @@ class Tape:
                 recorded.stop(owner.module)
 
     @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Record within the block, and afterwards only what a backward pass runs again, as checkpoints do."""
+        self.open = True
+        try:
+            yield
+        finally:
+            self.open = False
+
+    @property
+    def _recording(self) -> bool:
+        if self._paused or not torch.is_grad_enabled():
+            return False
+        return self.open or torch._C._current_graph_task_id() != -1
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
         """Let owners run without being recorded, as when one is differentiated once more."""
         self._paused = True
@@ -190,7 +206,7 @@ class Tape:
 
     def _begin(self, owner: Owner) -> tuple[list[Use], Callable[[int], None]] | None:
         """A call of a module that runs by its rule's forward pass; None if it is not recorded."""
-        if self._paused or not torch.is_grad_enabled() or not owner.parameters():
+        if not self._recording or not owner.parameters():
             return None
         uses = self.begin(owner)
         call = self.calls[-1]
@@ -216,7 +232,7 @@ class Tape:
     def _hooks(self, owner: Owner) -> tuple[Any, Any]:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
             # A deep copy of the module brings these hooks along; what it does is none of this tape's business.
-            recorded = torch.is_grad_enabled() and not self._paused and module is owner.module
+            recorded = self._recording and module is owner.module
             hidden = list(owner.parameters().values()) if recorded else []
             for parameter in hidden:
                 parameter.requires_grad_(False)

@@ -74,7 +74,11 @@ class Watch:
             self._tape = _tape(self.module, args, kwargs)
             self._reader = Reader(self._tape, memory=self._memory, scratch=self._scratch)
             self._tape.attach()
-        return self.module(*args, **kwargs)
+        if self._tape is None:
+            return self.module(*args, **kwargs)
+        # A call of the module that goes around this one is nobody's part of a batch.
+        with self._tape.opened():
+            return self.module(*args, **kwargs)
 
     def examples(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """A batch to find something out on; None if it has no examples."""
