@@ -14,6 +14,7 @@ from torch import nn  # noqa: E402
 
 from privet.training.per_example.watch import Watch  # noqa: E402
 
+BELOW = 1 - 1e-6  # of the clip is what an example may reach, so that rounding carries none above it
 small, seeds = st.integers(1, 4), st.integers(0, 10**6)
 CONVOLUTIONS = {
     (1, False): nn.Conv1d, (2, False): nn.Conv2d, (3, False): nn.Conv3d,
@@ -39,9 +40,9 @@ def compared(layer: nn.Module, x, *, memory: int, seed: int) -> None:
         norm = torch.stack([grad.norm() for grad in grads]).norm()
         torch.testing.assert_close(found.norms[number], norm, rtol=1e-9, atol=1e-10)
         for total, grad in zip(totals, grads, strict=True):
-            total += grad * min(1.0, 0.7 / max(float(norm), 1e-30))
+            total += grad * min(1.0, 0.7 * BELOW / max(float(norm), 1e-30))
     for parameter, total in zip(module.parameters(), totals, strict=True):
-        torch.testing.assert_close(found.sums[parameter], total, rtol=1e-5, atol=1e-8)
+        torch.testing.assert_close(found.sums[parameter], total, rtol=1e-8, atol=1e-11)
     watch.release()
 
 
