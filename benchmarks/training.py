@@ -85,15 +85,16 @@ def fused(problem: Problem) -> Callable[[], None] | None:
     numbers = itertools.count()
 
     def step() -> None:
-        module.watch.begin(Piece(next(numbers), len(problem.x), True, None))
+        module.watch.begin(Piece(next(numbers), problem.x.shape[0], True, None))
+        if optimizer.run(problem.x, lambda out: criterion.slope(out, problem.y)):
+            return
         optimizer.zero_grad()
-        if not module.run(problem.x, lambda out: criterion.slope(out, problem.y)):
-            criterion(module(problem.x), problem.y).backward()
+        criterion(module(problem.x), problem.y).backward()
         optimizer.step()
 
     step()
-    module.watch.begin(Piece(next(numbers), len(problem.x), True, None))
-    return step if module.run(problem.x, lambda out: criterion.slope(out, problem.y)) else None
+    module.watch.begin(Piece(next(numbers), problem.x.shape[0], True, None))
+    return step if optimizer.run(problem.x, lambda out: criterion.slope(out, problem.y)) else None
 
 
 def cpu_timed(work: Callable[[], object], times: int) -> Callable[[], float]:

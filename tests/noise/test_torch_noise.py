@@ -26,6 +26,10 @@ class Counting:
         self.asked.append(count)
         return self.source.random_bytes(count)
 
+    def single_normals(self, size: int):
+        self.asked.append(size)
+        return self.source.single_normals(size)
+
 
 class Fixed:
     """A draw that several processes were told."""
@@ -54,6 +58,31 @@ def test_one_fill_is_one_draw_of_the_permit_whatever_its_size() -> None:
     noise = Counting()
     torch_noise.fill_gaussian_(torch.empty(100_000), stddev=1.0, noise=noise)
     assert noise.asked == [32]
+    noise = Counting()
+    torch_noise.fill_gaussian_(torch.empty(10, 10), stddev=1.0, noise=noise)
+    assert noise.asked == [100]
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_few_numbers_follow_the_law_and_reject_ten_percent_off(dtype) -> None:
+    noise = SecureNoise()
+    tensors = [torch_noise.fill_gaussian_(torch.empty(4, 5, dtype=dtype), stddev=2.0, noise=noise) for _ in range(2000)]
+    vectors = [torch_noise.gaussian_vector(20, stddev=2.0, noise=noise) for _ in range(2000)]
+    for drawn in (torch.stack(tensors).flatten().numpy(), torch.cat(vectors).numpy()):
+        assert stats.kstest(drawn, "norm", args=(0, 2.0)).pvalue > 1e-6
+        assert stats.kstest(drawn, "norm", args=(0, 1.8)).pvalue < 1e-9
+        assert stats.kstest(drawn, "norm", args=(0, 2.2)).pvalue < 1e-9
+
+
+def test_a_new_vector_is_one_draw_too_and_bad_deviations_are_refused_before_it() -> None:
+    for size in (7, 10_000):
+        noise = Counting()
+        assert torch_noise.gaussian_vector(size, stddev=1.0, noise=noise).shape == (size,)
+        assert len(noise.asked) == 1
+        with pytest.raises(InvalidParameter, match="stddev"):
+            torch_noise.gaussian_vector(size, stddev=float("nan"), noise=noise)
+        assert len(noise.asked) == 1
 
 
 @pytest.mark.statistical

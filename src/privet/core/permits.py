@@ -64,3 +64,6 @@ class PermittedNoise:
 
     def gaussian(self, *, stddev: float, size: int) -> NDArray[np.float64]:
         return self._draw().gaussian(stddev=stddev, size=size)
+
+    def single_normals(self, size: int) -> NDArray[np.float32]:
+        return self._draw().single_normals(size)

@@ -39,6 +39,10 @@ class NoiseSource(Protocol):
         """Floating-point normal draws, for training; see the decision page on their tails."""
         ...
 
+    def single_normals(self, size: int) -> NDArray[np.float32]:
+        """A few standard normal draws in single precision, at most 4,096: for small models, sooner than from a key."""
+        ...
+
 
 @runtime_checkable
 class Mechanism(Protocol[T_contra, R_co]):

@@ -60,9 +60,10 @@ def single_uniforms(words: NDArray[np.uint32], *, fill: Fill, out: Single) -> No
     """
     np.copyto(out, words, casting="unsafe")
     small = np.flatnonzero(words < _COARSE)
-    finer = np.empty(small.size, np.uint64)
-    fill(finer)
-    out[small] = words[small] + (finer + 0.5) * 2.0**-64
+    if small.size:
+        finer = np.empty(small.size, np.uint64)
+        fill(finer)
+        out[small] = words[small] + (finer + 0.5) * 2.0**-64
     np.multiply(out, np.float32(2.0**-32), out=out)
 
 

@@ -125,6 +125,11 @@ class Keystream:
             _fill(stream.encryptor, out)
         return bytes(out)
 
+    @property
+    def process(self) -> object:
+        """Something that stays the same until this process has forked, or its key is used up."""
+        return self._own()
+
     def _own(self) -> _Stream:
         """This process's stream, renewed after a fork and after enough bytes under one key."""
         stream = self._stream

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from privet.core.errors import SealedValue
 from privet.noise import discrete, discrete_reference, gaussian
-from privet.noise.keystream import Keystream
+from privet.noise.keystream import KEY_BYTES, Keystream, expansion
+from privet.noise.normal_pool import NormalPool
 
 NOISE_CLASS: Final = "AES-256-CTR keyed by the operating system; exact integer laws; normals in floating point"
 
@@ -39,10 +40,11 @@ class SecureNoise:
     (2,)
     """
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_pool", "_stream")
 
     def __init__(self) -> None:
         self._stream = Keystream()
+        self._pool: tuple[object, NormalPool] | None = None
 
     @property
     def noise_class(self) -> str:
@@ -69,6 +71,14 @@ class SecureNoise:
     def gaussian(self, *, stddev: float, size: int) -> NDArray[np.float64]:
         """Normal draws in double precision."""
         return gaussian.double_normals(stddev=stddev, size=size, read=self._stream.read)
+
+    def single_normals(self, size: int) -> NDArray[np.float32]:
+        """A few standard normal draws in single precision, cut at 11.5."""
+        process = self._stream.process
+        if self._pool is None or self._pool[0] is not process:
+            # What a parent process has made ahead is the parent's.
+            self._pool = process, NormalPool(expansion(self._stream.read(KEY_BYTES)))
+        return self._pool[1].take(size)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise SealedValue("a noise source is never copied or stored; the gate makes one for each claim")

@@ -62,3 +62,7 @@ class SeededNoise:
     def gaussian(self, *, stddev: float, size: int) -> NDArray[np.float64]:
         """Seeded normal draws."""
         return gaussian.double_normals(stddev=stddev, size=size, read=self._generator.bytes)
+
+    def single_normals(self, size: int) -> NDArray[np.float32]:
+        """Seeded standard normal draws in single precision."""
+        return self._generator.standard_normal(size, dtype=np.float32)

@@ -10,6 +10,7 @@ from privet.core.errors import InvalidParameter, MissingDependency
 from privet.core.protocols import NoiseSource
 from privet.noise.gaussian import ANGLE_UNIT, check_stddev, fill_single, single_uniforms
 from privet.noise.keystream import KEY_BYTES, Fill, expansion
+from privet.noise.normal_pool import MOST
 
 try:
     import torch
@@ -20,8 +21,9 @@ except ImportError as error:
 def fill_gaussian_(tensor: Any, *, stddev: float, noise: NoiseSource) -> Any:
     """Overwrite a floating-point tensor with normal draws of standard deviation ``stddev``, and give it back.
 
-    One draw of ``noise``, whatever the tensor's size: 32 bytes, which key an AES-256 counter-mode stream. Made in
-    single precision and cut at 11.5 standard deviations; tensors of another precision get these, rounded or widened.
+    One draw of ``noise``, whatever the tensor's size: 32 bytes, which key an AES-256 counter-mode stream, or if they
+    are few the normals themselves. Made in single precision and cut at 11.5 standard deviations; tensors of another
+    precision get these, rounded or widened.
     For a tensor on an accelerator the random bits are made on the host and turned into normals on the device.
 
     Shapes: any. Units: ``stddev`` in the unit of the tensor.
@@ -33,7 +35,31 @@ def fill_gaussian_(tensor: Any, *, stddev: float, noise: NoiseSource) -> Any:
     torch.Size([2, 3])
     """
     _check(tensor, stddev)
+    if tensor.numel() <= MOST:
+        tensor.detach().copy_(_few(tensor.numel(), stddev=stddev, noise=noise).view(tensor.shape))
+        return tensor
     return _overwritten(tensor, stddev=stddev, fill=expansion(noise.random_bytes(KEY_BYTES)))
+
+
+def gaussian_vector(size: int, *, stddev: float, noise: NoiseSource, device: Any = "cpu") -> Any:
+    """A new vector in single precision, as ``fill_gaussian_`` would fill it: one draw of ``noise``.
+
+    Shapes: (size,). Units: ``stddev`` in that of the vector. Errors: InvalidParameter.
+
+    >>> from privet.noise.secure import SecureNoise
+    >>> gaussian_vector(5, stddev=2.0, noise=SecureNoise()).shape
+    torch.Size([5])
+    """
+    check_stddev(stddev)
+    if size <= MOST:
+        return _few(size, stddev=stddev, noise=noise).to(device)
+    return fill_gaussian_(torch.empty(size, device=device, dtype=torch.float32), stddev=stddev, noise=noise)
+
+
+def _few(size: int, *, stddev: float, noise: NoiseSource) -> Any:
+    drawn = noise.single_normals(size)
+    drawn *= np.float32(stddev)
+    return torch.from_numpy(drawn)
 
 
 def fill_gaussian_part_(tensor: Any, *, part: int, stddev: float, noise: NoiseSource) -> Any:

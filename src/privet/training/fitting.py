@@ -182,10 +182,9 @@ class _Work:
 
     def _step(self, batch: Any) -> None:
         x, y = _pair(tree_map(self._moved, batch))
-        self.optimizer.zero_grad()
-        if isinstance(x, Tensor) and self.model.run(x, lambda out: self.criterion.slope(out, y)):
-            self.optimizer.step()
+        if isinstance(x, Tensor) and self.optimizer.run(x, lambda out: self.criterion.slope(out, y)):
             return
+        self.optimizer.zero_grad()
         kind = self.knobs.autocast
         with torch.autocast(self.device.type, dtype=getattr(torch, kind or "bfloat16"), enabled=kind is not None):
             loss = self.criterion(self.model(x), y)

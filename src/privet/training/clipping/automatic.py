@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from privet.core.errors import InvalidParameter
@@ -53,4 +52,4 @@ class AutomaticClipper(FlatClipper):
 
     def factors(self, norms: Tensor) -> Tensor:
         limit = self.clip_norm * (1 - 1e-6)  # rounding of the sums must not carry an example above the clip
-        return torch.where(norms.isfinite(), limit / (norms + self._stability), torch.zeros_like(norms))
+        return (norms + self._stability).reciprocal_().mul_(limit).nan_to_num_(0.0)

@@ -94,6 +94,9 @@ class SharedNoise:
     def gaussian(self, *, stddev: float, size: int) -> NDArray[np.float64]:
         raise _only_keys()
 
+    def single_normals(self, size: int) -> NDArray[np.float32]:
+        raise _only_keys()
+
 
 def _only_keys() -> PermitError:
     return PermitError("draws that ranks share are keys; make noise of them with fill_gaussian_part_")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from privet.core.protocols import NoiseSource
-from privet.noise.torch_noise import fill_gaussian_
+from privet.noise.torch_noise import gaussian_vector
 
 Sums = dict[nn.Parameter, Tensor]
 
@@ -56,15 +56,15 @@ class WholeGradients:
         self.device = parameters[0].device
 
     def draw(self, source: NoiseSource, *, stddev: float) -> Tensor:
-        flat = torch.empty(self.noise_size + self._answers, device=self.device, dtype=torch.float32)
-        made: Tensor = fill_gaussian_(flat, stddev=stddev, noise=source)
+        size = self.noise_size + self._answers
+        made: Tensor = gaussian_vector(size, stddev=stddev, noise=source, device=self.device)
         return made
 
     def put(
         self, sums: Sums, noise: Tensor, *, answers: list[float], expected: float, facts: tuple[Any, ...]
     ) -> Tensor:
         write_means(self._parameters, sums, noise[: self.noise_size], expected=expected)
-        return noise[self.noise_size :] + torch.tensor(answers, device=noise.device)
+        return noise[self.noise_size :] + torch.tensor(answers, device=noise.device) if answers else noise[:0]
 
     def whole_noise(self, state: dict[str, Any]) -> dict[str, Any] | None:
         return state
@@ -75,12 +75,12 @@ class WholeGradients:
 
 def write_means(parameters: list[nn.Parameter], sums: Sums, flat: Tensor, *, expected: float) -> None:
     """Add the sums to ``flat``, which becomes the memory of the gradients, and divide by ``expected``."""
-    pieces = [
-        piece.view_as(p) for piece, p in zip(flat.split([p.numel() for p in parameters]), parameters, strict=True)
-    ]
+    cut = flat.split([p.numel() for p in parameters])
+    pieces = [piece if p.dim() == 1 else piece.view(p.shape) for piece, p in zip(cut, parameters, strict=True)]
     for parameter, piece in zip(parameters, pieces, strict=True):
-        if parameter in sums:
-            piece.add_(sums[parameter])
-    flat.div_(expected)
+        total = sums.get(parameter)
+        if total is not None:
+            piece.add_(total)
+    flat.mul_(1.0 / expected)
     for parameter, piece in zip(parameters, pieces, strict=True):
-        parameter.grad = piece.to(parameter)
+        parameter.grad = piece if parameter.dtype is torch.float32 else piece.to(parameter)

@@ -14,10 +14,12 @@ from privet.core.protocols import NoiseSource
 from privet.core.units import ClipNorm, NoiseMultiplier
 from privet.training.engine.gradients import Gradients, WholeGradients
 from privet.training.engine.module import PrivateModule
+from privet.training.engine.plain_sgd import stepped
 from privet.training.engine.steps import Steps
 from privet.training.noise_law import FreshNoise, IndependentNoise
 from privet.training.training_plan import TrainingPlan
 
+Slope = Callable[[Tensor], Tensor]
 Hook = Callable[["PrivateOptimizer"], None]
 Placed = Callable[..., Gradients]
 
@@ -52,13 +54,17 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self.plan = plan
         self._module, self._mean = module, loss_reduction == "mean"
         self._parameters = trained(optimizer, module)
+        self._known = {id(parameter) for parameter in self._parameters}
         self.gradients = placed(self._parameters, answers=plan.clipping.further_answers)
+        self._whole = isinstance(self.gradients, WholeGradients)
         self.clipper = plan.clipping.start()
         self.noise = plan.noise.start(self.gradients.noise_size, device=self.gradients.device)
         self._steps: Steps | None = None
         self._sums: dict[nn.Parameter, Tensor] = {}
         self._number: int | None = None
         self._hooks: list[Hook] = []
+        # Whether the gradients of this step are those of sums, whatever the loop's own losses are.
+        self._own_losses = False
         self._later: float | None = None
 
     def begin(self, steps: Steps) -> None:
@@ -116,6 +122,21 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self._module.forget()
         self.original_optimizer.zero_grad(set_to_none=set_to_none)
 
+    def run(self, x: Tensor, slope: Slope) -> bool:
+        """A whole step on a batch without autograd, where the module allows it; else False, and nothing has happened.
+
+        ``slope`` gives the gradient of every example's own loss from the module's output.
+        """
+        self._module.forget()
+        done = self._module.run(x, slope)
+        if done:
+            self._own_losses = True
+            try:
+                self.step()
+            finally:
+                self._own_losses = False
+        return done
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Clip, add noise, divide by the expected batch size, and step; an empty batch is noise alone.
 
@@ -130,7 +151,8 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
             if not complete:
                 return loss
             self._put(steps.next(number=number), step=steps.done - 1)
-        self.original_optimizer.step()
+        if not (self._whole and stepped(self.original_optimizer)):
+            self.original_optimizer.step()
         for hook in self._hooks:
             hook(self)
         return loss
@@ -149,12 +171,12 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
 
     def _refuse_late_ones(self) -> None:
         """A parameter that joined after the plan began would be trained on its plain gradient."""
-        known = set(self._parameters)
         for group in self.original_optimizer.param_groups:
-            if any(parameter.requires_grad and parameter not in known for parameter in group["params"]):
-                raise InvalidParameter(
-                    "a parameter was unfrozen or added after make_private; unfreeze it before, and begin again"
-                )
+            for parameter in group["params"]:
+                if id(parameter) not in self._known and parameter.requires_grad:
+                    raise InvalidParameter(
+                        "a parameter was unfrozen or added after make_private; unfreeze it before, and begin again"
+                    )
 
     def _refuse_other_passes(self) -> None:
         """A batch that went another way would leave noise alone to step on, without a word."""
@@ -176,7 +198,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
             self._number = number
         if self._later is not None and not self._sums:
             self.clipper.clip_norm, self._later = self._later, None
-        scale = watch.batch_size if self._mean else 1.0
+        scale = watch.batch_size if self._mean and not self._own_losses else 1.0
         found = self.clipper.clip(watch, scale=scale, units=None if piece is None else piece.units)
         if not self._sums:
             self._sums = found.sums
@@ -193,8 +215,9 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         if not fresh:
             noise[:size] = self.noise.next(noise[:size]).mul_(stddev)
         # Answers are in the unit of their own noise, whose deviation is then 1.
-        noise[size:] *= self.plan.relation.sum_sensitivity_factor / (stddev if fresh else 1.0)
         expected, answers = self.plan.expected_batch_size, self.clipper.answers()
+        if answers:
+            noise[size:] *= self.plan.relation.sum_sensitivity_factor / (stddev if fresh else 1.0)
         facts = (step, self._number, self.clipper.clip_norm, stddev)
         noisy = self.gradients.put(self._sums, noise, answers=answers, expected=expected, facts=facts)
         self._sums = {}

@@ -2,51 +2,72 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from privet.training.per_example.reading import ByParameter
-from privet.training.per_example.rules.chain import Chain
+from privet.training.per_example.rules.chain import Chain, Seen
 from privet.training.per_example.tape import Call
-from privet.training.per_example.uses import Use
+
+# A norm's own kernel is slow on so few columns, more so if they are apart in memory.
+_NARROW = 16
 
 
-def is_small(calls: list[Call]) -> bool:
-    """Whether a step is one call of a chain in which every layer saw one vector of each example."""
+def of_call(calls: list[Call]) -> list[Seen]:
+    """What the layers saw, if a step is one call of a chain whose every layer saw one vector of each example."""
     if len(calls) != 1 or not isinstance(calls[0].owner.rule, Chain):
-        return False
-    return all(use.x.shape[1] == 1 and use.x.dtype is torch.float32 and use.g is not None for use in calls[0].uses)
+        return []
+    if any(use.x.shape[1] != 1 or use.x.dtype is not torch.float32 or use.g is None for use in calls[0].uses):
+        return []
+    layers = calls[0].owner.module._modules
+    return [
+        Seen(layers[use.weight.partition(".")[0]], use.x.squeeze(1), _squeezed(use.g)) for use in calls[0].uses
+    ]  # fmt: skip
 
 
-def squared_norms(call: Call) -> Tensor:
-    """Sum over layers of |g|^2 (|x|^2 + 1): a bias is a weight on an input of one. Shapes: (B,)."""
+def norms_of(seen: list[Seen], *, scale: float) -> Tensor | None:
+    """Norms of the examples' gradients times ``scale``; None if one is not finite, or overflows on this shorter way.
+
+    Their squares are sums over layers of |g|^2 (|x|^2 + 1): a bias is a weight on an input of one. Shapes: (B,).
+    """
     total: Tensor | None = None
-    for use, (weight, bias) in zip(call.uses, _trained(call), strict=True):
+    for layer in seen:
+        weight, bias = layer.trained
         if weight or bias:
-            own = torch.linalg.vector_norm(use.g, dim=(1, 2)).square_()
+            own = _squares(layer.slope())
             if weight:
-                seen = torch.linalg.vector_norm(use.x, dim=(1, 2)).square_()
-                own.mul_(seen.add_(1) if bias else seen)
+                inputs = _squares(layer.x)
+                own = torch.addcmul(own, own, inputs) if bias else own.mul_(inputs)
             total = own if total is None else total.add_(own)
-    return torch.zeros(0) if total is None else total
+    norms = torch.zeros(0) if total is None else total.sqrt_()
+    if scale != 1.0:
+        norms.mul_(scale)
+    return norms if math.isfinite(norms.sum()) else None
 
 
-def weighted(call: Call, factors: Tensor) -> ByParameter:
-    """Sums of the examples' gradients times ``factors`` (B,), all of which are finite."""
-    parameters, made = call.owner.parameters(), {}
-    for use, (weight, bias) in zip(call.uses, _trained(call), strict=True):
-        x, g = use.x.squeeze(1), _of(use).squeeze(1)
-        if weight:
-            made[parameters[use.weight]] = (g * factors[:, None]).t() @ x
-        if bias:
-            made[parameters[str(use.bias)]] = factors @ g
+def weighted(seen: list[Seen], factors: Tensor, *, own: bool) -> ByParameter:
+    """Sums of the examples' gradients times ``factors`` (B,). ``own`` says that output gradients may be overwritten."""
+    made: ByParameter = {}
+    column = factors.unsqueeze(1)
+    for layer in seen:
+        weight, bias = layer.trained
+        if weight or bias:
+            g = layer.slope().mul_(column) if own else layer.slope() * column
+            if weight:
+                made[layer.parameter("weight")] = g.t() @ layer.x
+            if bias:
+                made[layer.parameter("bias")] = g.sum(0)
     return made
 
 
-def _trained(call: Call) -> list[tuple[bool, bool]]:
-    names = call.owner.parameters()
-    return [(use.weight in names, use.bias in names) for use in call.uses]
+def _squeezed(g: Tensor | None) -> Tensor | None:
+    return None if g is None else g.squeeze(1)
 
 
-def _of(use: Use) -> Tensor:
-    return use.x if use.g is None else use.g
+def _squares(rows: Tensor) -> Tensor:
+    """Squared norm of each row. Shapes: (B, d) to (B,)."""
+    if rows.shape[1] > _NARROW:
+        return torch.linalg.vector_norm(rows, dim=1).square_()
+    return rows.square().sum(1)

@@ -13,6 +13,7 @@ from torch import Tensor
 from privet.training.per_example import chain_sum
 from privet.training.per_example.reading import ByParameter, Differentiated, Reader, Ruled
 from privet.training.per_example.rule import only, weighted_sum
+from privet.training.per_example.rules.chain import Seen
 
 Factors: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -42,11 +43,11 @@ def factored_sum(reader: Reader, factors_of: Factors, *, scale: float = 1.0) -> 
     Guarantee: that of the factors, which must be zero for a norm that is not finite. Shapes: (B,) to (B,).
     """
     with torch.no_grad(), reader.scratch.used():
-        calls = reader.calls
-        if not reader.kept and chain_sum.is_small(calls):
-            norms = chain_sum.squared_norms(calls[0]).sqrt_().mul_(scale)
-            if bool(norms.isfinite().all()):
-                return ClippedSum(chain_sum.weighted(calls[0], factors_of(norms).mul_(scale)), norms)
+        seen = [] if reader.kept else chain_sum.of_call(reader.calls)
+        if seen:
+            found = chain_sum_of(seen, factors_of, scale=scale, own=False)
+            if found is not None:
+                return found
         quick = _quick(reader)
         norms = _norms([*reader.squares, *(part.squares() for part in quick)], scale)
         if quick and not bool(norms.isfinite().all()):
@@ -55,6 +56,15 @@ def factored_sum(reader: Reader, factors_of: Factors, *, scale: float = 1.0) -> 
                 reader.keep(part)
             quick, norms = [], _norms(reader.squares, scale)
         return ClippedSum(_sums(quick, reader.kept, factors_of(norms) * scale), norms)
+
+
+def chain_sum_of(seen: list[Seen], factors_of: Factors, *, scale: float, own: bool) -> ClippedSum | None:
+    """The same of a chain's layers; None if an example's norm is not finite."""
+    norms = chain_sum.norms_of(seen, scale=scale)
+    if norms is None:
+        return None
+    factors = factors_of(norms)
+    return ClippedSum(chain_sum.weighted(seen, factors if scale == 1.0 else factors.mul_(scale), own=own), norms)
 
 
 def _quick(reader: Reader) -> list[Ruled]:
@@ -96,8 +106,7 @@ def clip_factors(norms: Tensor, *, clip_norm: float) -> Tensor:
     tensor([1.0000, 0.2500, 0.0000])
     """
     limit = clip_norm * (1 - 1e-6)  # rounding of the sums must not carry an example above the clip
-    factors = (limit / norms.clamp_min(torch.finfo(norms.dtype).tiny)).clamp_max(1.0)
-    return torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
+    return (norms / limit).clamp_min_(1.0).reciprocal_().nan_to_num_(0.0)
 
 
 def _sums(quick: list[Ruled], kept: ByParameter, factors: Tensor) -> ByParameter:

@@ -17,9 +17,10 @@ from privet.training.per_example.owners import UnsupportedModule, find_owners, f
 from privet.training.per_example.piece import Piece
 from privet.training.per_example.reading import MEMORY, ByParameter, Reader
 from privet.training.per_example.rule import in_precision
-from privet.training.per_example.rules import chain
+from privet.training.per_example.rules.chain import Chain
 from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Owner, Tape
+from privet.training.per_example.whole_pass import WholePass
 
 # A module that mixes examples is off by far more; rounding in half precision by less.
 _AGREEMENT = {torch.float64: 1e-6, torch.float32: 2e-3}
@@ -46,6 +47,7 @@ class Watch:
         self._tape: Tape | None = None
         self._reader: Reader | None = None
         self._batches: _Batches | None = None
+        self._whole: WholePass | None = None
 
     def guard(self) -> None:
         """From now on record only whole batches that were begun, each for one step: what a plan accounts for."""
@@ -89,18 +91,24 @@ class Watch:
 
         ``slope`` gives the gradient of the loss from the output.
         """
-        owner = None if self._tape is None or len(self._tape.owners) != 1 else self._tape.owners[0]
-        if owner is None or owner.module is not self.module or not isinstance(owner.rule, chain.Chain) or not len(x):
+        tape = self._tape
+        if tape is None or self._batches is None or len(tape.owners) != 1 or not x.dim():
             return False
-        if self._tape is None or self._batches is None or torch.is_autocast_enabled(x.device.type):
+        owner = tape.owners[0]
+        if owner.module is not self.module or not isinstance(owner.rule, Chain):
             return False
-        self.batch_size = len(x)
-        problem = self._batches.problem(len(x), going_on=bool(self._tape.calls))
+        if torch.is_autocast_enabled(x.device.type):
+            return False
+        size = x.shape[0]
+        if not size:
+            return False
+        self.batch_size = size
+        problem = self._batches.problem(size, going_on=bool(tape.calls) or self._whole is not None)
         if problem is not None:
             raise PermitError(problem)
+        self._whole = WholePass(owner)
         with torch.no_grad():
-            out, way = chain.forward(list(self.module._modules.items()), x, self._tape.begin(owner))
-            chain.backward(way, slope(out), below=False)
+            self._whole.run(x, slope)
         return True
 
     def _unrecorded(self, args: Any, kwargs: Any) -> Any:
@@ -114,6 +122,14 @@ class Watch:
 
     def factored_sum(self, factors_of: Factors, *, scale: float = 1.0) -> ClippedSum:
         """See ``clipping.factored_sum``."""
+        whole, self._whole = self._whole, None
+        if whole is not None and self._batches is not None:
+            with torch.no_grad():
+                quick = whole.factored_sum(factors_of, scale=scale)
+            if quick is not None:
+                self._batches.step()
+                return quick
+            self._whole = whole
         reader = self._recorded()
         if reader is None:
             return ClippedSum({}, torch.zeros(0))
@@ -134,6 +150,9 @@ class Watch:
         """What a step takes; None if it takes nothing."""
         if self._batches is not None:
             self._batches.step()
+        if self._whole is not None and self._tape is not None:
+            whole, self._whole = self._whole, None
+            whole.tell(self._tape)
         if self._tape is None or not any(call.reached for call in self._tape.calls):
             self._drop_plain_gradients()
             return None
@@ -141,6 +160,7 @@ class Watch:
 
     def forget(self) -> None:
         """Drop what was recorded, as ``zero_grad`` does with gradients."""
+        self._whole = None
         if self._reader is not None:
             self._reader.clear()
 
@@ -148,7 +168,7 @@ class Watch:
         """Take the hooks off; the module is as it was."""
         if self._tape is not None:
             self._tape.detach()
-        self._tape, self._reader = None, None
+        self._tape, self._reader, self._whole = None, None, None
         self._scratch.free()
 
     def _drop_plain_gradients(self) -> None:

@@ -6,6 +6,8 @@ The layers have rules of their own, too; a chain has less to record between them
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import torch
@@ -16,32 +18,73 @@ from privet.training.per_example.recorded import Recorded
 from privet.training.per_example.uses import Use, UsesRule
 
 _aten = torch.ops.aten
+_NARROW = 16
 
-# Of each activation: its output from an input that may be overwritten, and the gradient of the input from that of the
-# output and the output.
-Slope: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+# Of each activation: its output from an input that may be overwritten, and the gradient of the input, written into the
+# third, from that of the output and the output.
+Slope: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 _ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Slope]] = {
-    nn.ReLU: (torch.relu_, lambda g, out: _aten.threshold_backward(g, out, 0)),
-    nn.Tanh: (torch.tanh_, _aten.tanh_backward),
-    nn.Sigmoid: (torch.sigmoid_, _aten.sigmoid_backward),
+    nn.ReLU: (torch.relu_, lambda g, out, into: _aten.threshold_backward.grad_input(g, out, 0, grad_input=into)),
+    nn.Tanh: (torch.tanh_, lambda g, out, into: _aten.tanh_backward.grad_input(g, out, grad_input=into)),
+    nn.Sigmoid: (torch.sigmoid_, lambda g, out, into: _aten.sigmoid_backward.grad_input(g, out, grad_input=into)),
 }
 
 
+@dataclass(slots=True, eq=False)
+class Seen:
+    """A linear layer's input, and the gradient of its output once the way back has come by. Shapes: (B, ..., d)."""
+
+    module: nn.Module
+    x: Tensor
+    g: Tensor | None = None
+
+    def reach(self, g: Tensor) -> None:
+        self.g = g
+
+    def slope(self) -> Tensor:
+        """The gradient. Errors: ValueError before the way back."""
+        if self.g is None:
+            raise ValueError("no backward pass has come by this layer")
+        return self.g
+
+    @property
+    def trained(self) -> tuple[bool, bool]:
+        """Whether weight and bias are."""
+        bias = self.parameter("bias")
+        return self.parameter("weight").requires_grad, bias is not None and bias.requires_grad
+
+    def parameter(self, name: str) -> Any:
+        """Without the search that a module's attributes take."""
+        return self.module._parameters[name]
+
+
+class Reporting:
+    """A linear layer's use on a tape."""
+
+    __slots__ = ("use",)
+
+    def __init__(self, uses: list[Use], name: str, layer: nn.Module, x: Tensor) -> None:
+        self.use = Use(f"{name}.weight", None if layer.bias is None else f"{name}.bias", _three(x).detach())
+        uses.append(self.use)
+
+    def reach(self, g: Tensor) -> None:
+        self.use.reach(_three(g))
+
+
 Layers: TypeAlias = list[tuple[str, nn.Module]]
+See: TypeAlias = Callable[[str, nn.Module, Tensor], Any]
 # Layers on the way forward, each with what the way back needs of it.
 Way: TypeAlias = list[tuple[nn.Module, Any]]
 
 
-def forward(layers: Layers, x: Tensor, uses: list[Use]) -> tuple[Tensor, Way]:
-    """All layers of a chain, without autograd. Shapes: (B, ..., d) to (B, ..., p)."""
+def forward(layers: Layers, x: Tensor, see: See) -> tuple[Tensor, Way]:
+    """All layers, without autograd; ``see`` is told what linear ones see. Shapes: (B, ..., d) to (B, ..., p)."""
     way: Way = []
     own = False  # whether the tensor at hand may be overwritten
     for name, layer in layers:
         if isinstance(layer, nn.Linear):
-            use = Use(f"{name}.weight", None if layer.bias is None else f"{name}.bias", _three(x).detach())
-            uses.append(use)
-            way.append((layer, use))
-            x = F.linear(x, layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
+            way.append((layer, see(name, layer, x)))
+            x = _linear(layer, x)
         elif isinstance(layer, nn.Flatten):
             way.append((layer, x.shape))
             x = x.flatten(1)
@@ -59,22 +102,31 @@ def forward(layers: Layers, x: Tensor, uses: list[Use]) -> tuple[Tensor, Way]:
 
 
 def backward(way: Way, g: Tensor, *, below: bool) -> Tensor | None:
-    """Tell every use the gradient of its output; the input's is formed only if asked for ``below``."""
+    """Every linear layer's ``see`` gets the gradient of its output; the input's is formed if asked for ``below``."""
     left = sum(isinstance(layer, nn.Linear) for layer, _ in way)
+    own = False  # whether the gradient at hand may be overwritten
     for layer, kept in reversed(way):
         if isinstance(layer, nn.Linear):
-            kept.reach(_three(g))
+            kept.reach(g)
             left -= 1
             if not left and not below:
                 return None
-            g = g @ layer.weight.detach().to(g.dtype)
+            g, own = g @ layer.weight.detach().to(g.dtype), True
         elif isinstance(layer, nn.Flatten):
             g = g.view(kept)
         elif isinstance(layer, nn.Dropout):
             g = _aten.native_dropout_backward(g, kept, 1 / (1 - layer.p) if layer.p < 1 else 0.0)
         else:
-            g = _ACTIVATIONS[type(layer)][1](g, kept)
+            g, own = _ACTIVATIONS[type(layer)][1](g, kept, g if own else torch.empty_like(g)), True
     return g
+
+
+def _linear(layer: nn.Module, x: Tensor) -> Tensor:
+    weight, bias = layer._parameters["weight"], layer._parameters["bias"]
+    if layer.out_features <= _NARROW and bias is not None and x.dim() == 2:
+        # Of few outputs the product is quicker this way around, as is much that is done with them.
+        return torch.addmm(bias.unsqueeze(1), weight, x.t()).t()
+    return F.linear(x, weight, bias)
 
 
 class _ChainPass(torch.autograd.Function):  # type: ignore[misc]
@@ -83,9 +135,9 @@ class _ChainPass(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, x: Tensor, anchor: Tensor, layers: Layers, uses: list[Use]) -> Tensor:
         ctx.kind = x.dtype
-        out, ctx.way = forward(layers, x, uses)
+        out, ctx.way = forward(layers, x, partial(Reporting, uses))
         # Not a view, which could not be changed in place afterwards.
-        return out.clone() if out._is_view() else out
+        return out.clone(memory_format=torch.contiguous_format) if out._is_view() else out
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:

@@ -1,0 +1,70 @@
+"""The step of plain SGD without the bookkeeping around it, which costs small models more than their step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import optimizer as _hooks
+
+
+def stepped(optimizer: torch.optim.Optimizer) -> bool:
+    """Do what ``optimizer.step()`` does, bit for bit, if it is SGD with momentum at most; else False, and nothing.
+
+    Hooks, a step that somebody has replaced, and gradients that are missing are left to the optimizer itself.
+
+    >>> weight = torch.nn.Parameter(torch.ones(2))
+    >>> weight.grad = torch.ones(2)
+    >>> stepped(torch.optim.SGD([weight], lr=0.5)), weight.tolist()
+    (True, [0.5, 0.5])
+    """
+    if type(optimizer) is not torch.optim.SGD or _is_watched(optimizer):
+        return False
+    found = [_moves(optimizer, group) for group in optimizer.param_groups]
+    if None in found:
+        return False
+    with torch.no_grad():
+        for group, moves in zip(optimizer.param_groups, found, strict=True):
+            parameters, grads, velocities = moves or ([], [], [])
+            if velocities:
+                torch._foreach_mul_(velocities, group["momentum"])
+                torch._foreach_add_(velocities, grads)
+            if parameters:
+                torch._foreach_add_(parameters, velocities or grads, alpha=-group["lr"])
+    if _scheduled(optimizer):
+        # What a scheduler's own wrapper notes, to warn of a scheduler that steps first.
+        optimizer._opt_called = True
+    return True
+
+
+Moves = tuple[list[Tensor], list[Tensor], list[Tensor]]
+
+
+def _moves(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> Moves | None:
+    """Parameters, gradients and velocities of a group; None if its step is more than these."""
+    if group["weight_decay"] or group["dampening"] or group["nesterov"] or group["maximize"] or group["differentiable"]:
+        return None
+    if group["fused"] or not isinstance(group["lr"], float):
+        return None
+    parameters = [parameter for parameter in group["params"] if parameter.requires_grad]
+    grads = [parameter.grad for parameter in parameters]
+    if any(grad is None or grad.is_sparse for grad in grads):
+        return None
+    if not group["momentum"]:
+        return parameters, grads, []
+    velocities = [optimizer.state.get(parameter, {}).get("momentum_buffer") for parameter in parameters]
+    return None if any(velocity is None for velocity in velocities) else (parameters, grads, velocities)
+
+
+def _is_watched(optimizer: Any) -> bool:
+    """Whether a step is more than the optimizer's own code."""
+    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+        return True
+    if _hooks._global_optimizer_pre_hooks or _hooks._global_optimizer_post_hooks:
+        return True
+    return "step" in vars(optimizer) and not _scheduled(optimizer)
+
+
+def _scheduled(optimizer: Any) -> bool:
+    return hasattr(vars(optimizer).get("step"), "_wrapped_by_lr_sched")
