@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import torch
@@ -31,7 +32,7 @@ class WeightAverage(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
-class _Running:
+class _Running(ABC):
     """A running mean of the trained parameters, into which each step comes with a share."""
 
     def __init__(self, module: nn.Module) -> None:
@@ -39,9 +40,9 @@ class _Running:
         self._steps = 0
         self._mean: dict[str, Tensor] = {}
 
+    @abstractmethod
     def share(self, step: int) -> float:
         """How much of the mean the ``step``-th weights are once they are in it; the first are all of it."""
-        raise NotImplementedError
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def update(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from privet.core.errors import InvalidParameter
 from privet.training.engine.optimizer import PrivateOptimizer
 
 
-class _Scheduler:
+class _Scheduler(ABC):
     """Multiplies one number of the optimizer at each ``step()``.
 
     A changed noise multiplier is a new claim, so it works in loops without an account; with one, give ``make_private``
@@ -25,9 +26,9 @@ class _Scheduler:
         self._start = getattr(optimizer, self.attribute)
         self.step()
 
+    @abstractmethod
     def factor(self) -> float:
         """What the start is multiplied by, ``last_epoch`` steps after it."""
-        raise NotImplementedError
 
     def step(self) -> None:
         self.last_epoch += 1

@@ -10,12 +10,14 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.utils.data import TensorDataset  # noqa: E402
 
 from privet.core.errors import BudgetRefused, InvalidParameter, PermitError  # noqa: E402
 from privet.core.neighbours import PrivacyUnit, Relation  # noqa: E402
 from privet.ledger import Ledger  # noqa: E402
 from privet.training import PrivacyEngine, schedulers  # noqa: E402
 from privet.training.clipping import AdaptiveClipping  # noqa: E402
+from privet.training.sampling import BallsInBins, ShuffledBatches  # noqa: E402
 
 from .loops import epoch, network, private  # noqa: E402
 
@@ -115,6 +117,42 @@ def test_a_claim_is_resumed_and_lost_steps_stay_spent(tmp_path) -> None:
         released = engine.release(model)
         assert account.history()[0].state.value == "committed"
         assert released.receipt.claim == account.history()[0].id
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "balls in bins"])
+def test_where_units_are_dealt_for_an_epoch_nobody_takes_part_in_lost_steps_again(tmp_path, kind: str) -> None:
+    url, path = book(tmp_path), tmp_path / "loop.pt"
+    sampling = {
+        "shuffled": ShuffledBatches(units=400, batch_size=40),
+        "balls in bins": BallsInBins(steps_per_epoch=10, expected_batch_size=40),
+    }[kind]
+    dataset = TensorDataset(torch.arange(400.0)[:, None].expand(400, 8).contiguous(), torch.zeros(400).long())
+    settings = {"sigma": 4.0, "epochs": 1, "sampling": sampling, "dataset": dataset}
+
+    def train(count, model, optimizer, loader) -> list[int]:
+        seen: list[int] = []
+        for number, (x, y) in enumerate(loader, 1):
+            seen += x[:, 0].int().tolist()
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+            if number == count:
+                break
+        return seen
+
+    with Ledger.open(url) as ledger:
+        engine, model, optimizer, loader = private(account=ledger.account("people"), **settings)
+        seen = train(3, model, optimizer, loader)
+        engine.save_checkpoint(path=path, module=model, optimizer=optimizer)
+        seen += train(2, model, optimizer, loader)
+    with Ledger.open(url) as ledger:
+        engine, model, optimizer, loader = private(account=ledger.account("people"), resume=path, **settings)
+        left = 10 - engine.steps
+        assert 1 <= left <= 5
+        seen += train(left, model, optimizer, loader)
+        engine.release(model)
+    assert len(set(seen)) == len(seen)
+    assert kind != "shuffled" or left < 5 or len(seen) == 400
 
 
 def test_noise_after_a_resumption_is_fresh(tmp_path) -> None:

@@ -16,6 +16,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: E402
 
 from privet.core.errors import InvalidParameter  # noqa: E402
+from privet.training.per_example.owners import UnsupportedModule  # noqa: E402
 from privet.training.per_example.tape import Tape  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
@@ -278,3 +279,25 @@ def test_a_tape_lets_go_of_what_it_replaced() -> None:
     with tape.attached():
         assert type(layer) is not nn.GRU
     assert type(layer) is nn.GRU
+
+
+def test_outputs_whose_examples_lie_elsewhere_are_refused_by_name() -> None:
+    with pytest.raises(UnsupportedModule, match="first axis"):
+        Watch(nn.GRU(3, 4, batch_first=True))(torch.randn(5, 2, 3))
+
+
+def test_a_module_may_squeeze_its_output() -> None:
+    class Score(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 1)
+
+        def forward(self, x):
+            return self.layer(x).squeeze()
+
+    net, x = Score(), torch.randn(4, 3)
+    watch = Watch(net)
+    for batch in (x, x[:1]):
+        watch(batch).sum().backward()
+        expected = (batch.square().sum(1) + 1).sqrt()
+        torch.testing.assert_close(watch.clipped_sum(clip_norm=1.0).norms, expected)

@@ -17,7 +17,7 @@ from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
 from privet.training.engine.processes import Processes
 from privet.training.engine.steps import Steps
-from privet.training.noise_law import remembers
+from privet.training.noise_law import FreshNoise, remembers
 
 _VERSION = 1
 # Noise that is still to cancel and the sampler's key are in the file.
@@ -98,6 +98,10 @@ def restore(
     # Independent batches are drawn anew; others must be those of the epoch that was begun.
     remembered = remembers(stepping.plan.sampling, stepping.plan.steps)
     history = [from_json(event) for event in saved["history"]]
-    steps.restore(done=saved["steps"], history=history, key=saved["sampler_key"] if remembered else None)
+    # Batches of steps that a crash lost are not trained again, or their units would take part once more than is paid
+    # for, should somebody have seen those steps. Correlated noise cannot skip: its units would then meet too soon.
+    again = not isinstance(stepping.noise, FreshNoise)
+    key = saved["sampler_key"] if remembered else None
+    steps.restore(done=saved["steps"], history=history, key=key, again=again)
     if remembered:
-        batches.number = saved["steps"]
+        batches.number = saved["steps"] if again else steps.done

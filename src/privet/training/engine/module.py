@@ -49,7 +49,7 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
             refuse(list(refusals(self.wrapped)))
         if not torch.is_grad_enabled():
             return watch(*args, **kwargs)
-        if watch.piece is not last.piece and self._awaited():
+        if watch.piece is not last.piece and watch.awaits:
             # A pass over an earlier batch that nobody differentiated.
             watch.forget()
         places = self._losses.places(args, kwargs, tape=watch._tape, examples=watch.examples)
@@ -72,14 +72,9 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
             out = self._watch(*args, **kwargs)
         return self._losses.joined(out, places)
 
-    def _awaited(self) -> bool:
-        """Whether the recorded pass is still to be differentiated."""
-        calls = self._watch._tape.calls if self._watch._tape is not None else []
-        return bool(calls) and not any(call.reached for call in calls)
-
     def forget(self) -> None:
         """Drop recorded gradients, as ``zero_grad`` does, but no pass whose backward pass is still to come."""
-        if not self._awaited():
+        if not self._watch.awaits:
             self._watch.forget()
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -101,14 +101,15 @@ class Steps:
         self.plan = replace(plan, steps=left)
         self._begin()
 
-    def restore(self, *, done: int, history: list[Event], key: bytes | None) -> None:
+    def restore(self, *, done: int, history: list[Event], key: bytes | None, again: bool) -> None:
         """Go on where an earlier process stopped: what it did is counted, and its sampler goes on.
 
         A claim that is resumed counts its own steps, which may be more than were saved: those that a crash lost.
+        ``again`` says that their batches come once more.
         """
         if self.own:
             self.history, self.done = history + self.history, done
-        self._lost = self.done - done
+        self._lost = self.done - done if again else 0
         self.sampler_key = key
 
     @property

@@ -53,6 +53,12 @@ class Watch:
         """From now on record only whole batches that were begun, each for one step: what a plan accounts for."""
         self._batches = _Batches()
 
+    @property
+    def awaits(self) -> bool:
+        """Whether a recorded pass is still to be differentiated."""
+        calls = self._tape.calls if self._tape is not None else []
+        return bool(calls) and not any(call.reached for call in calls)
+
     def begin(self, piece: Piece) -> None:
         """These examples come next."""
         if self._batches is not None:
@@ -249,7 +255,12 @@ def _backward(out: Any, weights: list[Tensor] | None) -> list[Tensor]:
     """Differentiate every output along fixed directions, different for each entry; gives them back."""
     floats = [leaf for leaf in tree_flatten(out)[0] if isinstance(leaf, Tensor) and leaf.requires_grad]
     chosen = weights or [torch.arange(leaf.numel(), device=leaf.device).cos().view_as(leaf).to(leaf) for leaf in floats]
-    torch.autograd.backward(floats, chosen)
+    if [leaf.numel() for leaf in floats] != [weight.numel() for weight in chosen]:
+        raise UnsupportedModule(
+            "the module gives an output that has not the examples in its first axis; transpose it within the module"
+        )
+    # A module may squeeze a batch of one away.
+    torch.autograd.backward(floats, [weight.view_as(leaf) for weight, leaf in zip(chosen, floats, strict=True)])
     return chosen
 
 

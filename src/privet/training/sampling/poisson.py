@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
 from privet.core.events import Event, NoRelease, PoissonSampled, Repeated
-from privet.core.exact import exact
 from privet.core.neighbours import Relation
 from privet.noise.sampling import poisson_batches
+from privet.training.sampling.scheme import sampling_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,7 @@ class PoissonSampling:
     expected_batch_size: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", exact(self.rate, name="sampling rate"))
-        if not 0 < self.rate <= 1:
-            raise InvalidParameter(f"sampling rate is {float(self.rate)}; give a number above 0 and at most 1")
+        object.__setattr__(self, "rate", sampling_rate(self.rate))
         if not 0 < self.expected_batch_size < math.inf:
             raise InvalidParameter(f"expected_batch_size is {self.expected_batch_size}; give a public number above 0")
 

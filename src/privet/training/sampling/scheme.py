@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from privet.core.errors import InvalidParameter
 from privet.core.events import Event
+from privet.core.exact import exact
 from privet.core.neighbours import Relation
 
 
@@ -38,3 +41,15 @@ class Sampling(Protocol):
     def participation(self, steps: int) -> tuple[int, int] | None:
         """How often a unit takes part at most, and after how many steps at the soonest again; None if unknown."""
         ...
+
+
+def sampling_rate(rate: Fraction | float) -> Fraction:
+    """A unit's chance to take part in a step, exactly. Errors: InvalidParameter.
+
+    >>> sampling_rate(0.25)
+    Fraction(1, 4)
+    """
+    made = exact(rate, name="sampling rate")
+    if not 0 < made <= 1:
+        raise InvalidParameter(f"sampling rate is {float(made)}; give a number above 0 and at most 1")
+    return made

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from privet.accounting.truncation import expected_size
 from privet.core.errors import InvalidParameter
 from privet.core.events import Event, NoRelease, Repeated, TruncatedPoissonSampled
-from privet.core.exact import exact
 from privet.core.neighbours import Relation
 from privet.noise.sampling import truncated_batches
+from privet.training.sampling.scheme import sampling_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,7 @@ class TruncatedPoissonSampling:
     max_batch_size: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", exact(self.rate, name="sampling rate"))
-        if not 0 < self.rate <= 1:
-            raise InvalidParameter(f"sampling rate is {float(self.rate)}; give a number above 0 and at most 1")
+        object.__setattr__(self, "rate", sampling_rate(self.rate))
         if self.units < 1 or self.max_batch_size < 1:
             raise InvalidParameter(
                 f"units is {self.units} and max_batch_size {self.max_batch_size}; give whole numbers of at least 1"

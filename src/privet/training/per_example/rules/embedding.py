@@ -48,7 +48,7 @@ class Embedding(Rule):
     @staticmethod
     def _rows(module: Any, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         """A key for each token (example and token in one number) and its gradient; padding has none."""
-        tokens, rows = x.reshape(len(x), -1), middle(g)
+        tokens, rows = x.flatten(1) if x.dim() > 1 else x.unsqueeze(1), middle(g)
         offsets = torch.arange(len(x), device=x.device)[:, None] * module.num_embeddings
         if module.padding_idx is not None:
             rows = rows * (tokens != module.padding_idx)[:, :, None]
