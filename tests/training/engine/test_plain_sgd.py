@@ -70,6 +70,9 @@ def test_other_optimizers_hooks_and_missing_gradients_are_left_alone() -> None:
     replaced = torch.optim.SGD([weight], lr=0.1)
     replaced.step = lambda: None
     assert not stepped(replaced)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.SGD, "step", lambda self: None)
+        assert not stepped(torch.optim.SGD([weight], lr=0.1))
     handle = register_optimizer_step_pre_hook(lambda *_: None)
     assert not stepped(torch.optim.SGD([weight], lr=0.1))
     handle.remove()

@@ -20,6 +20,7 @@ class AutomaticClipping:
     Units: both in that of the gradient.
     Errors: InvalidParameter. Reference: Bu, Wang, Zha & Karypis 2023, Automatic Clipping, Algorithm 1.
 
+    >>> import torch
     >>> AutomaticClipping(1.0).start().factors(torch.tensor([0.99, 99.99]))
     tensor([1.0000, 0.0100])
     """

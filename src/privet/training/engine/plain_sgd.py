@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import optimizer as _hooks
+from torch.optim import sgd
 
 
 def stepped(optimizer: torch.optim.Optimizer) -> bool:
@@ -61,9 +63,21 @@ def _is_watched(optimizer: Any) -> bool:
     """Whether a step is more than the optimizer's own code."""
     if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
         return True
+    if not _is_torch_s_own(type(optimizer).step):
+        return True
     if _hooks._global_optimizer_pre_hooks or _hooks._global_optimizer_post_hooks:
         return True
     return "step" in vars(optimizer) and not _scheduled(optimizer)
+
+
+@functools.lru_cache(maxsize=8)
+def _is_torch_s_own(step: Any) -> bool:
+    """Whether nobody has put a step of theirs into the class, under whatever wrappers."""
+    while step is not None:
+        if step.__code__.co_filename not in (_hooks.__file__, sgd.__file__):
+            return False
+        step = getattr(step, "__wrapped__", None)
+    return True
 
 
 def _scheduled(optimizer: Any) -> bool:
