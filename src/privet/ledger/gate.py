@@ -106,6 +106,7 @@ class Run(Generic[T]):
         "_plan",
         "_private",
         "_ran",
+        "_source",
         "_steps",
         "_value",
     )
@@ -118,6 +119,8 @@ class Run(Generic[T]):
         self._block = max(1, plan.steps // 50)
         self._ran = claim.drawn
         self._closed = False
+        # One for all steps, so that what it makes ahead is used.
+        self._source = SecureNoise()
         self._noise: PermittedNoise | None = None
         self._noise_class = "no noise drawn"
         self._steps = self._hand_out()
@@ -164,7 +167,7 @@ class Run(Generic[T]):
                 journaled = min(self._plan.steps, self._ran + self._block)
                 self._book.journal(self._claim.id, drawn=journaled)
             self._ran += 1
-            self._noise = PermittedNoise(SecureNoise(), draws=self._plan.draws_per_step, key=KEY)
+            self._noise = PermittedNoise(self._source, draws=self._plan.draws_per_step, key=KEY)
             self._noise_class = self._noise.noise_class
             yield self._noise
             self._end_step()

@@ -376,3 +376,48 @@ def test_parameters_that_join_late_are_refused() -> None:
     module[0].requires_grad_(True)
     with pytest.raises(InvalidParameter, match="after make_private"):
         epoch(model, optimizer, loader)
+
+
+class Counted(TensorDataset):
+    """A data set that does something of its own with an example."""
+
+    def __getitem__(self, index):
+        self.asked = getattr(self, "asked", 0) + 1
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("kind", [TensorDataset, Counted])
+def test_batches_of_tensors_are_what_the_loader_would_have_made(kind) -> None:
+    x = torch.arange(1200.0).view(300, 2, 2)
+    dataset = kind(x, torch.arange(300), torch.arange(300).to(torch.int8).view(300, 1))
+    _, _, _, loader = private(dataset=dataset, batch_size=10, module=nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
+    sizes = []
+    for batch in loader:
+        assert isinstance(batch, list)
+        values, numbers, bytes_of = batch
+        assert torch.equal(values, x[numbers])
+        assert torch.equal(bytes_of, dataset.tensors[2][numbers])
+        assert (numbers.dtype, bytes_of.dtype) == (torch.int64, torch.int8)
+        sizes.append(len(numbers))
+    assert len(set(sizes)) > 1
+    if kind is Counted:
+        assert dataset.asked >= sum(sizes)
+
+
+def test_a_collation_or_workers_of_one_s_own_are_used() -> None:
+    x = torch.randn(60, 8)
+    dataset = TensorDataset(x, torch.zeros(60).long())
+    for options in ({"collate_fn": lambda rows: (torch.stack([row[0] for row in rows]) * 2, None)}, {"num_workers": 1}):
+        module = network()
+        _, _, loader = PrivacyEngine().make_private(
+            module=module,
+            optimizer=torch.optim.SGD(module.parameters(), lr=0.1),
+            data_loader=DataLoader(dataset, batch_size=30, **options),
+            noise_multiplier=1.0,
+            max_grad_norm=1.0,
+        )
+        for values, rest in loader:
+            if "collate_fn" in options:
+                assert rest is None
+                values = values / 2
+            assert all(bool((x == value).all(1).any()) for value in values)
