@@ -26,6 +26,7 @@ from peers import Peer
 from privet.core.neighbours import PrivacyUnit, Relation
 from privet.noise.secure import SecureNoise
 from privet.training.clipping import FlatClipping
+from privet.training.engine import PrivacyEngine
 from privet.training.engine.criterion import PrivateCriterion
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
@@ -34,8 +35,8 @@ from privet.training.per_example.piece import Piece
 from privet.training.sampling import PoissonSampling
 from privet.training.training_plan import TrainingPlan
 from training_memory import measured
-from training_models import Problem, problems
-from training_peer import plain
+from training_models import EPOCHS, Problem, problems
+from training_peer import many, plain, plain_epoch
 
 PEER = "import sys; sys.path.insert(0, {folder!r}); from training_peer import fill; fill(works)"
 GOALS = {"logistic": 0.8, "MLP": 1.08, "CNN": 1.0, "WRN": 1.15, "LSTM": 1.12, "transformer 4": 1.1, "LoRA": 1.0}
@@ -120,7 +121,8 @@ def raced(name: str, peer: Peer, rounds: int) -> dict[str, float]:
     one = None if make().tokens else fused(make())
     if one is not None:
         works["Privet, fused"] = cpu_timed(one, several)
-    theirs = {work: (lambda w=work: peer.seconds(w, several)) for work in peer.works if work.endswith("|" + name)}
+    steps = [work for work in peer.works if work.endswith("|" + name) and ", epoch" not in work]
+    theirs = {work: (lambda w=work: peer.seconds(w, several)) for work in steps}
     medians = interleaved_seconds(works | theirs, rounds=rounds)
     found = {"plain_ms": medians["plain"] * 1e3}
     found |= {who: medians[who] / medians["plain"] for who in works if who != "plain"}
@@ -130,6 +132,43 @@ def raced(name: str, peer: Peer, rounds: int) -> dict[str, float]:
         if base and who != "plain":
             found[who] = medians[work] / base
     return found
+
+
+def raced_epochs(name: str, peer: Peer, rounds: int) -> dict[str, float]:
+    """CPU milliseconds of whole epochs with their loaders."""
+    make = problems()[name]
+    ours = {
+        "plain": plain_epoch(make()),
+        "Privet, fit": private_epoch(make(), by_fit=True),
+        "Privet, own loop": private_epoch(make(), by_fit=False),
+    }
+    works = {who: cpu_timed(work, 1) for who, work in ours.items()}
+    theirs = {work: (lambda w=work: peer.seconds(w, 1)) for work in peer.works if work.endswith(f", epoch|{name}")}
+    medians = interleaved_seconds(works | theirs, rounds=rounds)
+    told = {work: f"{'plain, the peer' if work.startswith('plain') else work.partition(',')[0]}" for work in theirs}
+    return {told.get(work, work): 1e3 * seconds for work, seconds in medians.items()}
+
+
+def private_epoch(problem: Problem, *, by_fit: bool) -> Callable[[], None]:
+    """A pass over the private loader: by a user's own loop, or as ``fit`` does it."""
+    criterion = nn.CrossEntropyLoss()
+    model, optimizer, loss, loader = PrivacyEngine().make_private(
+        module=problem.net, optimizer=torch.optim.SGD(problem.trained(), lr=1e-3), data_loader=many(problem),
+        noise_multiplier=1.0, max_grad_norm=1.0, criterion=criterion,
+    )  # fmt: skip
+
+    def step(x: torch.Tensor, y: torch.Tensor) -> None:
+        if by_fit and optimizer.run(x, lambda out: loss.slope(out, y)):
+            return
+        optimizer.zero_grad()
+        (loss if by_fit else criterion)(model(x), y).backward()
+        optimizer.step()
+
+    def whole() -> None:
+        for x, y in loader:
+            step(x, y)
+
+    return whole
 
 
 def memory_of(name: str, peer_python: str | None) -> dict[str, tuple[float, float] | None]:
@@ -151,6 +190,7 @@ def main() -> None:
     names = [name for name in problems() if options.only in name]
     with Peer(options.peer_python, PEER.format(folder=str(Path(__file__).parent))) as peer:
         found = {name: raced(name, peer, options.rounds) for name in names}
+        epochs = {name: raced_epochs(name, peer, options.rounds) for name in names if name in EPOCHS}
     columns = ["Privet, fused", "Privet", "Privet, lean", "Opacus hooks", "Opacus ghost", "fastDP"]
     header = ["model", "plain step, ms", *columns, "goal"]
     rows = [
@@ -159,13 +199,18 @@ def main() -> None:
     ]
     title = "CPU time of a private step over a plain one (medians, one thread)"
     text = show(title, columns=header, rows=rows)
+    if epochs:
+        whos = list(next(iter(epochs.values())))
+        parts = [[name, *values.values()] for name, values in epochs.items()]
+        text += show("CPU milliseconds of an epoch of 20 batches, the loader's work included", columns=["model", *whos],
+                     rows=parts)  # fmt: skip
     memory = {} if options.no_memory else {name: memory_of(name, options.peer_python) for name in names}
     if memory:
         whos = list(next(iter(memory.values())))
         parts = [[name, *(cell(found_of.get(who)) for who in whos)] for name, found_of in memory.items()]
         text += show("Memory added by steps, MiB: after two / after five", columns=["model", *whos], rows=parts)
     if not options.only:
-        keep("training", {"ratios": found, "memory_mib": memory}, packages=["torch"])
+        keep("training", {"ratios": found, "epochs_ms": epochs, "memory_mib": memory}, packages=["torch"])
         (RESULTS / "training.md").write_text(text, encoding="utf-8")
         (RESULTS / "training.svg").write_text(bars(title, found, columns=columns), encoding="utf-8")
 

@@ -12,7 +12,7 @@ import warnings
 import torch
 from torch import nn
 
-from training_models import problems
+from training_models import EPOCHS, problems
 
 warnings.simplefilter("ignore")
 
@@ -76,11 +76,49 @@ def fast_dp(problem):
     return step
 
 
+def epoch(problem, optimizer, net, loader):
+    """One pass over a loader, as every tutorial has it."""
+
+    def whole():
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+
+    return whole
+
+
+def many(problem):
+    """Twenty batches' worth of examples, behind a loader."""
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.manual_seed(1)
+    examples = TensorDataset(problem.x.repeat(20, 1) + 0.1 * torch.randn(20 * len(problem.x), problem.x.shape[1]),
+                             problem.y.repeat(20))  # fmt: skip
+    return DataLoader(examples, batch_size=len(problem.x), shuffle=True)
+
+
+def plain_epoch(problem):
+    return epoch(problem, torch.optim.SGD(problem.trained(), lr=1e-3), problem.net, many(problem))
+
+
+def opacus_epoch(problem, mode):
+    from opacus import PrivacyEngine
+
+    net, optimizer, loader = PrivacyEngine().make_private(
+        module=problem.net.train(), optimizer=torch.optim.SGD(problem.trained(), lr=1e-3), data_loader=many(problem),
+        noise_multiplier=1.0, max_grad_norm=1.0, grad_sample_mode=mode,
+    )  # fmt: skip
+    return epoch(problem, optimizer, net, loader)
+
+
 def makers():
     """Makers of steps by ``who|model``; a peer that refuses a model says so when it is asked."""
     made = {}
     for name, make in problems().items():
         made["plain|" + name] = lambda make=make: plain(make())
+        if name in EPOCHS:
+            made["plain, epoch|" + name] = lambda make=make: plain_epoch(make())
         if "FASTDP_PATH" in os.environ and "LSTM" not in name:  # it would not train the LSTM
             made["fastDP|" + name] = lambda make=make: fast_dp(make())
     with contextlib.suppress(ImportError):  # our own Python has no peers, and times a plain step by this file
@@ -89,6 +127,8 @@ def makers():
         for name, make in problems(DPLSTM).items():
             for mode in ("hooks", "ghost"):
                 made[f"Opacus {mode}|{name}"] = lambda make=make, mode=mode: opacus(make(), mode)
+            if name in EPOCHS:
+                made[f"Opacus hooks, epoch|{name}"] = lambda make=make: opacus_epoch(make(), "hooks")
     return made
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._pytree import tree_map
-from torch.utils.data import DataLoader, Sampler, TensorDataset, default_collate
+from torch.utils.data import DataLoader, Sampler, Subset, TensorDataset, default_collate
 
 from privet.core.errors import InvalidParameter
 from privet.training.distributed.share import Share
@@ -157,23 +157,29 @@ class PrivateLoader(DataLoader[Any]):  # type: ignore[misc]
 
     def _fetched(self) -> Iterator[Any]:
         """Batches as the loader makes them; of tensors cut at once, which takes a tenth of the time."""
-        tensors = None if self.num_workers or self.pin_memory else whole_tensors(self.dataset)
-        if tensors is None or not self.collate_fn.is_plain:
+        rows = None if self.num_workers or self.pin_memory else rows_of(self.dataset)
+        if rows is None or not self.collate_fn.is_plain:
             yield from super().__iter__()
             return
         for numbers in self.batch_sampler:
-            at = torch.from_numpy(np.array(numbers, dtype=np.int64))
-            yield [tensor.index_select(0, at.to(tensor.device)) for tensor in tensors]
+            yield rows(torch.from_numpy(np.array(numbers, dtype=np.int64)))
 
 
-def whole_tensors(dataset: Any) -> tuple[Tensor, ...] | None:
-    """The tensors of a data set that is nothing but tensors; None if it may do more with an example.
+def rows_of(dataset: Any) -> Callable[[Tensor], list[Tensor]] | None:
+    """Gives several examples, collated, of a data set that is nothing but tensors; None if it may do more with them.
 
-    >>> whole_tensors(TensorDataset(torch.zeros(3, 2), torch.ones(3)))[1]
-    tensor([1., 1., 1.])
+    Shapes: (B,) to tensors (B, ...).
+
+    >>> rows_of(TensorDataset(torch.eye(3), torch.arange(3)))(torch.tensor([2, 0]))[1]
+    tensor([2, 0])
     """
-    tensors: tuple[Tensor, ...] | None = dataset.tensors if type(dataset) is TensorDataset else None
-    return tensors
+    if type(dataset) is TensorDataset:
+        return lambda at: [tensor.index_select(0, at.to(tensor.device)) for tensor in dataset.tensors]
+    below = rows_of(dataset.dataset) if type(dataset) is Subset else None
+    if below is None:
+        return None
+    places = torch.as_tensor(dataset.indices)
+    return lambda at: below(places[at])
 
 
 def private_loader(loader: DataLoader[Any], sampler: PlannedBatches, *, watch: Watch) -> PrivateLoader:
