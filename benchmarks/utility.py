@@ -4,8 +4,8 @@ python benchmarks/utility.py [--only NAME ...] [--runs 5]
 
 Everything goes through ``fit``: epsilon is that of the release's receipt. Noise is never seeded, so runs differ by
 noise and by first weights. Test sets are public here. Settings follow published recipes and trials on these very data,
-which would cost budget on private ones and are not charged. Each row is a process of its own, so that its memory is
-its own.
+which would cost budget on private ones and are not charged. Each half of a row is a process of its own on one thread,
+so that its memory is its own.
 """
 
 from __future__ import annotations
@@ -59,16 +59,15 @@ def runs_of(task: Task, split: Split, *, runs: int, tuned: bool) -> dict[str, An
     }
 
 
-def measured(task: Task, *, runs: int) -> dict[str, Any]:
-    """One row of the table, in this process."""
+def measured(task: Task, *, runs: int, which: str) -> dict[str, Any]:
+    """Half a row of the table, in this process."""
     begun = time.process_time()
     split = task.data()
     features = time.process_time() - begun
-    found = {which: runs_of(task, split, runs=runs, tuned=which == "tuned") for which in ("tuned", "defaults")}
     return {
         "metric": task.metric,
         "epochs": task.epochs,
-        **found,
+        which: runs_of(task, split, runs=runs, tuned=which == "tuned"),
         "published": task.published,
         "cpu_seconds_for_features": features,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -98,11 +97,18 @@ def estimators(*, runs: int) -> dict[str, float]:
     return found
 
 
-def alone(name: str, *, runs: int) -> Any:
-    """What a process of its own measures."""
-    command = [sys.executable, __file__, "--runs", str(runs), "--row", name]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def alone(name: str, *, runs: int) -> dict[str, Any]:
+    """What processes of their own measure: one for each half of a row, side by side."""
+    halves = ["all"] if name == "estimators" else ["defaults", "tuned"]
+    command = [sys.executable, __file__, "--runs", str(runs), "--row", name, "--half"]
+    works = [subprocess.Popen([*command, half], stdout=subprocess.PIPE, text=True) for half in halves]
+    found: dict[str, Any] = {}
+    for work in works:
+        told, _ = work.communicate()
+        if work.returncode:
+            sys.exit(f"{name} was not measured; the lines above say why")
+        found |= json.loads(told.splitlines()[-1])
+    return found
 
 
 def told(results: dict[str, Any]) -> list[list[object]]:
@@ -146,13 +152,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[*names, "estimators"], default=[*names, "estimators"])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--row", help=argparse.SUPPRESS)
+    parser.add_argument("--half", help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     if not Path(DATA).exists():
         sys.exit(f"there is no folder {DATA}; say with PRIVET_DATA where the data sets are")
     if options.row:
-        row = options.row
-        found = estimators(runs=options.runs) if row == "estimators" else measured(names[row], runs=options.runs)
+        row, runs = options.row, options.runs
+        found = estimators(runs=runs) if row == "estimators" else measured(names[row], runs=runs, which=options.half)
         print(json.dumps(found))
         return
     results = before()
