@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from privet.core.errors import BudgetRefused, ReleaseFailed, SpecError
+from privet.core.events import to_json
 from privet.ledger import Ledger
 from privet.ledger.claims import State
 from privet.study import run as running
@@ -380,3 +381,24 @@ def test_categories_that_no_cell_has_are_found_before_anything_is_paid(tmp_path:
     with pytest.raises(SpecError, match=r"\[data.schema.sex\] names values, but no cell"):
         run_study(plan_study(file))
     assert claims_of(tmp_path) == []
+
+
+def test_a_network_is_trained_attacked_and_told_of(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is an extra of Privet")
+    text = without("federated").replace("steps = 10", 'steps = 30\nmodel = "network"\nhidden = [8, 4]')
+    outcome = run_study(plan_study(write_small(tmp_path, study=text)))
+    models = {view.kind: view for view in outcome.report.comparison.models}
+    assert models["private-central"].accuracy.value > 0.6
+    assert models["non-private"].accuracy.value > 0.7
+    assert "network with 8 and 4 units" in outcome.path.read_text(encoding="utf-8")
+    assert all(claim.state is State.COMMITTED for claim in claims_of(tmp_path))
+    plan = plan_study(tmp_path / "study.toml")
+    trained = next(claim for claim in claims_of(tmp_path) if claim.name == plan.central.name)
+    assert trained.event == to_json(plan.central.event_after(30))
+
+
+def test_a_network_without_pytorch_is_refused_before_anything_is_paid(tmp_path: Path, monkeypatch) -> None:
+    text = without("federated").replace("steps = 10", 'steps = 10\nmodel = "network"')
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SpecError, match=r"needs PyTorch.*privet\[torch\]"):
+        plan_study(write_small(tmp_path, study=text))

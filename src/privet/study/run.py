@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from privet.core.durable import write_whole
 from privet.core.errors import BudgetRefused, ReleaseFailed, SpecError, UnknownAccount
 from privet.core.plugins import attribute
+from privet.core.protocols import NoiseSource
 from privet.core.receipts import Receipt
 from privet.core.sealed import Private, Release
 from privet.deidentify.keys import load_or_create_key
@@ -40,7 +41,10 @@ from privet.study.steps import (
 )
 from privet.study.telling import tell
 from privet.training.descent import descend
-from privet.training.models import LogisticModel
+from privet.training.features import Encoder
+from privet.training.linear import LabelledRows
+from privet.training.models import Classifier, LogisticModel, NetworkModel, model_from_json
+from privet.training.plan import FullBatchPlan
 
 Progress = Callable[[str, int], None]
 Result = tuple[dict[str, Any], list[Receipt]]
@@ -197,10 +201,27 @@ class _Job:
             return {}, []
         encoder = self.planned.encoder()
         with self.account.open(plan, self.data, delta=step.delta, study=self.record.study) as run:
-            rows = run.data.train_rows
-            weights = descend(rows, plan=plan, steps=run.steps(), max_row_norm=encoder.max_row_norm)
-            released = run.release(_model(weights, encoder.names))
+            released = run.release(self._fitted(run.data.train_rows, plan=plan, steps=run.steps(), encoder=encoder))
         return {"model": released.value.to_json()}, [released.receipt]
+
+    def _fitted(
+        self, rows: LabelledRows, *, plan: FullBatchPlan, steps: Iterable[NoiseSource], encoder: Encoder
+    ) -> LogisticModel | NetworkModel:
+        settings = self.planned.spec.train
+        if settings.model == "logistic":
+            weights = descend(rows, plan=plan, steps=steps, max_row_norm=encoder.max_row_norm)
+            return _model(weights, encoder.names)
+        # PyTorch is an extra, and only networks need it.
+        from privet.training.networks import descend_network
+
+        return descend_network(
+            rows,
+            plan=plan,
+            steps=steps,
+            hidden=settings.layers,
+            names=encoder.names,
+            scale=1 / encoder.unit,
+        )
 
     def _train_federated(self, step: Step) -> Result:
         plan, settings = self.planned.federated, self.planned.spec.federated
@@ -224,10 +245,10 @@ class _Job:
             released = run.release(_model(trained.weights, encoder.names))
         return {"model": released.value.to_json(), "bytes_up": trained.bytes_up}, [released.receipt]
 
-    def models(self) -> dict[str, LogisticModel]:
+    def models(self) -> dict[str, Classifier]:
         """The released models, from the record."""
         found = {name: self.record.finished(name) for name in self.planned.models()}
-        return {name: LogisticModel.from_json(step.result["model"]) for name, step in found.items() if step is not None}
+        return {name: model_from_json(step.result["model"]) for name, step in found.items() if step is not None}
 
     def _evaluate(self, step: Step) -> Result:
         settings, models = self.planned.spec.evaluate, self.models()

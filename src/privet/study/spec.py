@@ -100,7 +100,8 @@ class ProtectSection(Section):
 
 
 class TrainSection(Section):
-    model: Literal["logistic"] = "logistic"
+    model: Literal["logistic", "network"] = "logistic"
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] | None = None
     target: str
     positive_above: float
     features: tuple[str, ...] | None = None
@@ -109,6 +110,17 @@ class TrainSection(Section):
     delta: Positive | None = None
     steps: Annotated[int, Field(ge=1, le=10_000)] = 40
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Widths of a network's layers between rows and answer."""
+        return self.hidden or (32,)
+
+    @model_validator(mode="after")
+    def _layers_need_a_network(self) -> TrainSection:
+        if self.hidden is not None and self.model != "network":
+            raise ValueError('hidden is for model = "network"; set it, or leave hidden out')
+        return self
 
 
 class FederatedSection(Section):
@@ -152,6 +164,11 @@ class StudySpec(Section):
     def _consistent(self) -> StudySpec:
         if self.train.mode == "federated" and self.federated is None:
             raise ValueError('[train] mode is "federated" but there is no [federated] section; add one')
+        if self.train.model == "network" and self.federated is not None:
+            raise ValueError(
+                '[train] model is "network", which is trained in one place; leave [federated] out, or set model to '
+                '"logistic"'
+            )
         named = (self.train.target, *(self.train.features or ()))
         missing = [name for name in named if name not in self.data.columns]
         if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -100,6 +101,7 @@ def plan_study(path: str | Path) -> PlannedStudy:
     central = _central_plan(spec) if spec.train.mode == "central" else None
     federated = _federated_plan(spec) if spec.federated is not None else None
     _check_attacks(spec)
+    _check_extras(spec)
     _check_places(file)
     steps = tuple(_steps(spec, central, federated))
     return PlannedStudy(file, columns, steps, policy, central, federated)
@@ -217,6 +219,12 @@ def _check_attacks(spec: StudySpec) -> None:
             load_plugin(family, name)
         except PluginError as error:
             raise SpecError(f"{place}: {error}") from None
+
+
+def _check_extras(spec: StudySpec) -> None:
+    """What a step needs must be there before anything is paid for."""
+    if spec.train.model == "network" and importlib.util.find_spec("torch") is None:
+        raise SpecError('[train] model "network" needs PyTorch: pip install "privet[torch]"')
 
 
 def _check_places(file: StudyFile) -> None:

@@ -38,6 +38,8 @@ delta = 1e-6                      # well below one in the number of units
 target = {target}
 positive_above = 0                # a public threshold, never a statistic of the data
 epsilon = 1.0
+# model = "network"               # layers with tanh between them; needs the extra "torch"
+# hidden = [32]
 
 # [federated]                     # the same model over several sites that never pool their rows
 # sites = 4

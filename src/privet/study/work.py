@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from privet.study.data import bound_contributions, feature_columns, held_out, si
 from privet.study.steps import PlannedStudy
 from privet.study.tables import read_table
 from privet.training.linear import LabelledRows
-from privet.training.models import LogisticModel
+from privet.training.models import Classifier, Layer, LogisticModel, NetworkModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +132,7 @@ def protect(planned: PlannedStudy, *, key: bytes) -> Callable[[StudyData], dict[
     return work
 
 
-def right_answers(models: dict[str, LogisticModel]) -> Callable[[StudyData], NDArray[np.bool_]]:
+def right_answers(models: dict[str, Classifier]) -> Callable[[StudyData], NDArray[np.bool_]]:
     """For each model, then for "no", whether it is right on each held-out row."""
 
     def answers(data: StudyData) -> NDArray[np.bool_]:
@@ -142,7 +143,7 @@ def right_answers(models: dict[str, LogisticModel]) -> Callable[[StudyData], NDA
     return answers
 
 
-def attack_answers(models: dict[str, LogisticModel], *, attack: str) -> Callable[[StudyData], NDArray[np.bool_]]:
+def attack_answers(models: dict[str, Classifier], *, attack: str) -> Callable[[StudyData], NDArray[np.bool_]]:
     """The counts of ``attack_judges`` for one attack at the public threshold."""
     chosen = attribute("privet.audit.attacks", attack, "ATTACK")
 
@@ -158,14 +159,13 @@ def attack_answers(models: dict[str, LogisticModel], *, attack: str) -> Callable
 
 
 def laboratory(
-    planned: PlannedStudy, models: dict[str, LogisticModel], *, attacks: tuple[str, ...]
+    planned: PlannedStudy, models: dict[str, Classifier], *, attacks: tuple[str, ...]
 ) -> Callable[[StudyData], dict[str, Any]]:
     """The model without privacy, and every attack in full on every model. Without guarantee."""
     delta = float(planned.spec.budget.delta)
-    names = planned.encoder().names
 
     def work(data: StudyData) -> dict[str, Any]:
-        plain = _train_without_privacy(data.train_rows, names)
+        plain = _train_without_privacy(data.train_rows, planned)
         test = data.test_rows
         right = int((plain.predict(test.features) == test.labels).sum())
         everyone = {**models, "non-private": plain}
@@ -180,16 +180,29 @@ def laboratory(
     return work
 
 
-def _train_without_privacy(rows: LabelledRows, names: tuple[str, ...]) -> LogisticModel:
+def _train_without_privacy(rows: LabelledRows, planned: PlannedStudy) -> Classifier:
+    """A model of the same kind."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
 
+    encoder, settings = planned.encoder(), planned.spec.train
     if len(np.unique(rows.labels)) < 2:
-        return LogisticModel((0.0,) * len(names), names)
-    fitted = LogisticRegression(C=1e4, max_iter=2000, fit_intercept=False).fit(rows.features, rows.labels)
-    return LogisticModel(tuple(float(weight) for weight in fitted.coef_[0]), names)
+        return LogisticModel((0.0,) * len(encoder.names), encoder.names)
+    if settings.model == "logistic":
+        fitted = LogisticRegression(C=1e4, max_iter=2000, fit_intercept=False).fit(rows.features, rows.labels)
+        return LogisticModel(tuple(float(weight) for weight in fitted.coef_[0]), encoder.names)
+    scale = 1 / encoder.unit
+    network = MLPClassifier(settings.layers, activation="tanh", random_state=0, max_iter=500)
+    with warnings.catch_warnings():
+        # Its last digits do not matter here.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(rows.features * scale, rows.labels)
+    layers = [Layer.of(weight.T, bias) for weight, bias in zip(network.coefs_, network.intercepts_, strict=True)]
+    return NetworkModel(tuple(layers), encoder.names, scale)
 
 
-def _attack(name: str, model: LogisticModel, data: StudyData, *, attack: str, delta: float) -> dict[str, Any]:
+def _attack(name: str, model: Classifier, data: StudyData, *, attack: str, delta: float) -> dict[str, Any]:
     chosen = attribute("privet.audit.attacks", attack, "ATTACK")
     scores = chosen.score(model, rows=data.rows.features, labels=data.rows.labels)
     found = judge(

@@ -49,12 +49,17 @@ class Encoder:
         """No encoded row is longer than this."""
         return 1.0
 
+    @property
+    def unit(self) -> float:
+        """What a number at the edge of its bounds, or a category that is there, is encoded as."""
+        return float(1 / np.sqrt(len(self.columns) + 1))
+
     def encode(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
         """Rows of the columns. Shapes: each column (n,); the result (n, len(names))."""
         parts = [self._encode(columns[name], bounds) for name, bounds in self.columns.items()]
         parts.append(np.ones((len(parts[0]), 1)))
         # Every number is at most 1 in size and every one-hot block has norm at most 1, so this bound holds for any row.
-        encoded: Floats = np.hstack(parts) / np.sqrt(len(self.columns) + 1)
+        encoded: Floats = np.hstack(parts) * self.unit
         return encoded
 
     def _encode(self, values: NDArray[Any], bounds: Bounds) -> Floats:

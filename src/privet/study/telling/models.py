@@ -36,7 +36,15 @@ def comparison(study: Finished) -> ComparisonView:
     noise = "" if spec.evaluate is None else f"; counted with noise for epsilon {float(spec.evaluate.epsilon):g}"
     asked = f"“{spec.train.target} above {spec.train.positive_above:g}”"
     measured = f"Share of right answers to {asked}, on the {spec.train.held_out:.0%} of units kept aside{noise}."
-    return ComparisonView(measured, tuple(views))
+    return ComparisonView(measured + _kind(study), tuple(views))
+
+
+def _kind(study: Finished) -> str:
+    settings = study.planned.spec.train
+    if settings.model == "logistic":
+        return ""
+    layers = " and ".join(map(str, settings.layers))
+    return f" The central model is a network with {layers} units between columns and answer."
 
 
 def estimate(found: bounds.Interval) -> Estimate:
