@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -48,6 +48,10 @@ class ShardedWatch(Watch):
         if self._tape is None:
             self._prepare(args, kwargs)
         return super().__call__(*args, **kwargs)
+
+    def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
+        """Never: a pass of ours would not gather the weights."""
+        return False
 
     def factored_sum(self, factors_of: Factors, *, scale: float = 1.0) -> ClippedSum:
         with self._weights():
