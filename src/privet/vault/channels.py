@@ -6,6 +6,7 @@ import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from privet.core.errors import InvalidParameter
 from privet.vault.private_files import require_private
@@ -44,7 +45,7 @@ def peer_name(connection: ssl.SSLSocket | ssl.SSLObject) -> str:
 
     Errors: InvalidParameter if there is no checked certificate.
     """
-    found = connection.getpeercert() or {}
+    found: dict[str, Any] = connection.getpeercert() or {}
     for pairs in found.get("subject", ()):
         for kind, value in pairs:
             if kind == "commonName":
