@@ -17,6 +17,7 @@ PLANTS = {
     "strata: imports point down only, siblings do not know each other": [
         ("core/planted_upward.py", "import privet.ledger.amounts\n", "privet.core.planted_upward"),
         ("deidentify/planted_sibling.py", "import privet.training\n", "privet.deidentify.planted_sibling"),
+        ("vault/planted_upward.py", "import privet.ledger.amounts\n", "privet.vault.planted_upward"),
         ("ledger/planted_study.py", "import privet.study.spec\n", "privet.ledger.planted_study"),
         ("planted_stratum/__init__.py", "", "planted_stratum"),
     ],

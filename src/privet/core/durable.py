@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from privet.core.errors import InvalidParameter
 
@@ -22,25 +26,61 @@ def write_whole(path: str | os.PathLike[str], text: str, *, mode: int = READABLE
 
 def write_bytes_whole(path: str | os.PathLike[str], content: bytes, *, mode: int = READABLE) -> Path:
     """As ``write_whole``, for any content."""
+    with whole_file(path, mode=mode) as stream:
+        stream.write(content)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str], *, mode: int = READABLE) -> Iterator[BinaryIO]:
+    """A stream to write piece by piece; the file has its name only once the block ends well.
+
+    Guarantee: after an error, or Ctrl-C, nothing is left and an old file is untouched. Where the system has files
+    without a name (Linux), the same holds after ``kill -9`` and after a loss of power.
+    Errors: InvalidParameter if the folder cannot be written, or something that is no file has that name.
+    """
     target = Path(path)
+    if target.exists() and not target.is_file():
+        raise InvalidParameter(f"{target} is there and is not a file; give another place")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, name = _temporary(target)
     except OSError as error:
         raise _refused(target, error) from None
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, mode)
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+            name = name or _named(handle, target)
         os.replace(name, target)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise _refused(target, error) from None
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _refused(target, error) from None
         raise
-    return target
+
+
+def _temporary(target: Path) -> tuple[int, str]:
+    """An open file in the target's folder, and its name: none where it can do without."""
+    if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
+        # Not every file system has files without a name; a folder that is missing is refused below.
+        with contextlib.suppress(OSError):
+            return os.open(target.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), ""
+    return tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+
+
+def _named(handle: int, target: Path) -> str:
+    """Give a file without a name one beside the target; the call that does it cannot replace what is there."""
+    name = str(target.parent / f".{target.name}.{secrets.token_hex(8)}")
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        # With a folder given, Python takes the system call that follows the link to the open file.
+        os.link(f"/proc/self/fd/{handle}", name, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+    return name
 
 
 def _refused(target: Path, error: OSError) -> InvalidParameter:
