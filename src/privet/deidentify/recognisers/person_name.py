@@ -1,7 +1,5 @@
 """Names of people: only where the column's name says so and the cells look it; no model, no dictionary."""
 
-import re
-
 from privet.deidentify.recogniser import Recogniser
 
 # The hundred or so surnames that most people of Taiwan bear, and the commoner double ones.
@@ -16,7 +14,7 @@ _LATIN = rf"{_WORD}(?: (?:van|von|de|der|la|bin|al) )?(?:[ ,]{{1,2}}{_WORD}){{1,
 RECOGNISER = Recogniser(
     name="person_name",
     label="person's name",
-    pattern=re.compile(rf"{_CHINESE}|{_LATIN}"),
+    pattern=rf"{_CHINESE}|{_LATIN}",
     source="Ministry of the Interior, surnames of Taiwan; shape of names in Latin script",
     score=0.4,
     hints=("name", "full_name", "fullname", "surname", "patient", "姓名", "名字"),
