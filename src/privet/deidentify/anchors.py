@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 # One set of first characters, so that the search passes over everything else at the speed of a memory scan.
-# A word is taken with its digits, so that each word is met once.
+# A word is taken with its digits, so that each word is met once. What follows a digit and a point or hyphen is a later
+# part of a number (a second address of a range has points after it); one or two digits begin something only where
+# more of it follows.
 _ANCHOR = re.compile(
     r"[0-9A-Z@:Ww民]"
-    r"(?:(?<=[0-9])(?:(?<![A-Za-z+(\-].)(?P<digit>[0-9]*+)|(?P<mixed>[0-9]*+))[A-Za-z0-9]*+"
+    r"(?:(?<=[0-9])(?:(?:(?<=[0-9]\.[0-9])|(?<=[0-9]-[0-9])(?![0-9]*+\.))(?P<later>[0-9]*+)"
+    r"|(?<![A-Za-z+(\-].)(?:(?P<digit>[0-9]{2,}+|[0-9]?+(?=[.\-/:][0-9A-Fa-f:]|[A-Za-z°年]|[ ][0-9A-Za-z°年])))"
+    r"|(?<=[A-Za-z+(\-].)(?P<mixed>[0-9]*+)|(?P<neither>[0-9]*+))[A-Za-z0-9]*+"
     r"|(?<=[A-Z])(?<![A-Za-z0-9].)"
     r"(?P<letter>[A-Z]{0,3}(?=[ \-·][0-9])|[A-F](?=-[0-9A-F]{2}-)|[a-z]{2,8}(?=\.? [0-9])|[A-Z]{7,}+)"
     r"|(?<=民)(?P<han>國)"
@@ -50,8 +54,8 @@ def places(text: str) -> list[Place]:
             found.append((_back(text, start, _WORD), "hex", 0))
         elif way == "scheme":
             found.append((_back(text, start, _LETTERS), "scheme", 0))
-        else:
-            found.append((start, _NAMED[way or ""], 0))
+        elif way in _NAMED:
+            found.append((start, _NAMED[way], 0))
     return found
 
 

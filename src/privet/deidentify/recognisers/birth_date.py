@@ -3,7 +3,7 @@
 import re
 
 from privet.deidentify.checksums import is_date
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH, _DAY, _YEAR = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12][0-9]|3[01])", "(?:18|19|20)[0-9]{2}"
@@ -37,7 +37,7 @@ def exists(text: str) -> bool:
 RECOGNISER = Recogniser(
     name="birth_date",
     label="date of birth",
-    pattern=rf"(?:{_ISO}|{_DAY_LAST}|{_CHINESE}|{_REPUBLIC}|{_WORDS})(?![0-9])",
+    pattern=rf"{NUMBER_BEGINS}(?:{_ISO}|{_DAY_LAST}|{_CHINESE}|{_REPUBLIC}|{_WORDS})(?![0-9])",
     source="ISO 8601; common written forms; the calendar of the Republic of China",
     score=0.7,
     digits=(1, 4),

@@ -3,7 +3,7 @@
 import re
 
 from privet.deidentify.checksums import is_date, weighted_sum
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 # Provinces, municipalities and autonomous regions; 81 to 83 are residents of Hong Kong, Macau and Taiwan.
@@ -29,7 +29,7 @@ def is_valid(text: str) -> bool:
 RECOGNISER = Recogniser(
     name="china_id",
     label="PRC identity number",
-    pattern=r"[1-8][0-9]{9}[0-9]{7}[0-9Xx](?![A-Za-z0-9])",
+    pattern=rf"{NUMBER_BEGINS}[1-8][0-9]{{16}}[0-9Xx](?![A-Za-z0-9])",
     source="GB 11643-1999; regions of GB/T 2260; check character after ISO/IEC 7064 MOD 11-2",
     score=0.99,
     digits=(17, 18),

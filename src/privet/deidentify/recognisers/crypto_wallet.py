@@ -21,7 +21,7 @@ RECOGNISER = Recogniser(
     name="crypto_wallet",
     label="crypto wallet address",
     pattern=(
-        r"(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|0x[0-9A-Fa-f]{40}|bc1[02-9ac-hj-np-z]{38,71}|BC1[02-9AC-HJ-NP-Z]{38,71})"
+        r"(?<![.\-])(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|0x[0-9A-Fa-f]{40}|bc1[02-9ac-hj-np-z]{38,71}|BC1[02-9AC-HJ-NP-Z]{38,71})"
         r"(?![A-Za-z0-9])"
     ),
     source="Bitcoin base58check; BIP 173 and BIP 350 (bech32, bech32m); EIP-55 (form only)",

@@ -1,7 +1,7 @@
 """India's Aadhaar numbers."""
 
 from privet.deidentify.checksums import digits, verhoeff
-from privet.deidentify.recogniser import NUMBER_BEGINS, NUMBER_ENDS, Recogniser
+from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser
 
 
 def is_valid(text: str) -> bool:
@@ -26,5 +26,5 @@ RECOGNISER = Recogniser(
     hints=("aadhaar", "aadhar", "uid", "uidai"),
     validate=is_valid,
     needs_context=True,
-    alone=rf"{NUMBER_BEGINS}(?:{_GROUPED}){NUMBER_ENDS}",
+    alone=rf"{NUMBER_BEGINS}(?:{_GROUPED})(?![A-Za-z0-9]|[ \-.][0-9])",
 )
