@@ -69,6 +69,14 @@ FOUND = [
     ("licence_plate", "車牌[ABC-1234]，车牌[京A12345]"),
     ("licence_plate", "number plate [AB12 CDE]"),
     ("gps_coordinates", "at [25.0330, 121.5654] and [-33.8688, 151.2093]"),
+    ("person_name", "I met [Mary J. Smith] and Dr. [Varga] there."),
+    ("person_name", "Dear [Jennifer], ask [Anne-Marie O'Brien] or [Robert]."),
+    ("place", "from [New York] to [South Africa], and [Taiwan]."),
+    ("organisation", "at [Mayo Clinic] or with [Miller, Smith and Sons], for [Acme Widgets Inc]"),
+    ("nationality", "a [Taiwanese] nurse and two [Canadians]"),
+    ("age", "a [79] year old woman, aged [45]"),
+    ("street_address", "lives at [221 Baker Street, London]."),
+    ("street_address", "sent to [1600 Pennsylvania Avenue, Washington, DC 20500]"),
     ("gps_coordinates", "at [40° 26′ 46″ N 79° 58′ 56″ W]"),
 ]
 
@@ -113,6 +121,12 @@ NOT_FOUND = [
     ("birth_date", "on 12 March 1985 | born in 1985 | born on 31 February 1985"),
     ("postcode", "94110 people | zip 9"),
     ("licence_plate", "ISO-1234, ABC-1234"),
+    ("person_name", "The King will come. Please call. In May we may. Mark it."),
+    ("place", "The Corner, Monday, a turkey sandwich"),
+    ("organisation", "The group of the bank"),
+    ("nationality", "Persons, a polish cloth"),
+    ("age", "in 45 minutes | page 79 | aged 450"),
+    ("street_address", "4 of 12 Points, 221 people in the street"),
     ("gps_coordinates", "95.0330, 121.5654 and 25.03, 121.56 and 1.5, 2.5"),
 ]
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import re
 
+from privet.deidentify.words import LOWER, UPPER
+
+# Words that begin sentences and no name: looking at each would cost prose most of its speed.
+_PROSE = re.findall(
+    "[A-Z][a-z]*",
+    "After And Are As At But By Come Dear Did Do For From Good Have He Hear Her Here His How If In Is It Let "
+    "Must My Nay No Not Now Of On Or Our Please Shall She Should Sir So That The Then There These They This "
+    "Those Thou Thy To Upon Was We Well What When Where Which Who Why With Would You Your",
+)
+_BEGUN = "|".join(
+    f"(?<={w[0]})(?:{'|'.join(v[1:] for v in _PROSE if v[0] == w[0])})"
+    for w in sorted({w[0]: w for w in _PROSE}.values())
+)
 # One set of first characters, so that the search passes over everything else at the speed of a memory scan.
 # A word is taken with its digits, so that each word is met once. What follows a digit and a point or hyphen is a later
-# part of a number (a second address of a range has points after it); one or two digits begin something only where
-# more of it follows.
+# part of a number (a second address of a range has points after it); one digit begins something only where more of
+# it follows.
 _ANCHOR = re.compile(
-    r"[0-9A-Z@:Ww民]"
+    rf"[0-9{UPPER}@:w民]"
     r"(?:(?<=[0-9])(?:(?:(?<=[0-9]\.[0-9])|(?<=[0-9]-[0-9])(?![0-9]*+\.))(?P<later>[0-9]*+)"
-    r"|(?<![A-Za-z+(\-].)(?:(?P<digit>[0-9]{2,}+|[0-9]?+(?=[.\-/:][0-9A-Fa-f:]|[A-Za-z°年]|[ ][0-9A-Za-z°年])))"
+    r"|(?<![A-Za-z+(\-].)(?:(?P<digit>[0-9]++|(?=[.\-/:][0-9A-Fa-f:]|[A-Za-z°年]|[ ][0-9A-Za-z°年])))"
     r"|(?<=[A-Za-z+(\-].)(?P<mixed>[0-9]*+)|(?P<neither>[0-9]*+))[A-Za-z0-9]*+"
     r"|(?<=[A-Z])(?<![A-Za-z0-9].)"
     r"(?P<letter>[A-Z]{0,3}(?=[ \-·][0-9])|[A-F](?=-[0-9A-F]{2}-)|[a-z]{2,8}(?=\.? [0-9])|[A-Z]{7,}+)"
@@ -19,10 +32,11 @@ _ANCHOR = re.compile(
     r"|(?<=@)(?P<mail>)(?=[A-Za-z0-9])"
     r"|(?<=:)(?:(?P<scheme>//)|(?P<colons>:)(?=[0-9A-Fa-f])(?<![0-9A-Za-z]::)"
     r"|(?P<hex>)(?<=[0-9A-Fa-f]:)(?=[0-9A-Fa-f:]))"
-    r"|(?<=[Ww])(?<![A-Za-z0-9].)(?P<www>[Ww]{2}\.))",
+    r"|(?<=[Ww])(?<![A-Za-z0-9].)(?P<www>[Ww]{2}\.)"
+    rf"|(?<=[{UPPER}])(?<![{LOWER}{UPPER}0-9'’\-].)(?P<capital>)(?!(?:{_BEGUN})(?![{LOWER}]))(?=[{LOWER}]|['’][{UPPER}]|[{UPPER}][{LOWER}]))",
     re.ASCII,
 )
-_NAMED = {"colons": "hex", "www": "scheme", "han": "han"}
+_NAMED = {"colons": "hex", "www": "scheme", "han": "han", "capital": "capital"}
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _DIGITS = frozenset("0123456789")
 _WORD = _LETTERS | _DIGITS
@@ -70,6 +84,9 @@ def _number(text: str, start: int, end: int, found: list[Place]) -> None:
 
 
 def _word(text: str, start: int, end: int, found: list[Place]) -> None:
+    """Letters before a digit: they may begin a number, or be a name beside one."""
+    if end > start + 2 and text[end - 1] not in _DIGITS and text[start + 1].islower():
+        found.append((start, "capital", 0))
     if start and text[start - 1] >= "\u4e00":
         found.append((start - 1, "han", 0))
     found.append((start, "letter", end - start))

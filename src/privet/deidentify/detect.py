@@ -67,7 +67,7 @@ def _judge(name: str, column: Any, sample_rows: int) -> ColumnFinding:
     best: tuple[float, float, Recogniser] | None = None
     for item in recognisers():
         hinted = item.hinted_by(name)
-        if not cells or not (hinted or (item.in_text and not item.needs_context)):
+        if not cells or not (hinted or (item.in_text and not item.needs_context and item.cell is None)):
             continue
         share = sum(item.accepts(text) for text in cells) / len(cells)
         rank = (item.score + hinted, share, item)

@@ -39,9 +39,10 @@ class Recogniser:
     ``validate`` gets the matched text; ``locate`` instead gets text, start and end, and gives the bounds and score
     that the words decide.
     ``hints`` are words in a column's name, or near before or after the place in a text. A kind that ``needs_context``
-    is found in text only beside such a word, except where the pattern ``alone`` matches. Kinds that are not ``in_text``
-    (street addresses) only mean something in a column that is named so. ``direct`` identifiers point at one person
-    by themselves, quasi-identifiers only together.
+    is found in text only beside such a word, except where the pattern ``alone`` matches. ``cell`` is the pattern of a
+    whole cell, for kinds that any text may look like (names, addresses): only a column that is named so is taken for
+    them. Kinds that are not ``in_text`` are looked for in columns alone. ``direct`` identifiers point at one person by
+    themselves, quasi-identifiers only together.
     """
 
     name: str
@@ -57,12 +58,13 @@ class Recogniser:
     locate: Callable[[str, int, int], tuple[int, int, float] | None] | None = None
     needs_context: bool = False
     alone: str | None = None
+    cell: str | None = None
     in_text: bool = True
     direct: bool = True
 
     def accepts(self, text: str) -> bool:
         """Whether the whole text is such an identifier."""
-        match = compiled(self.pattern).fullmatch(text)
+        match = compiled(self.cell or self.pattern).fullmatch(text)
         return match is not None and (self.validate is None or self.validate(text))
 
     def hinted_by(self, column: str) -> bool:
