@@ -1,4 +1,4 @@
-"""What a recogniser is: a pattern, perhaps a checksum, and the words that columns of its kind are named with."""
+"""What a recogniser is: a pattern, perhaps a checksum, and the words that speak of its kind."""
 
 from __future__ import annotations
 
@@ -6,35 +6,65 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from privet.core.plugins import attribute, names
+from privet.deidentify.checksums import weighted_sum
+
+__all__ = ["FAMILY", "NUMBER_BEGINS", "NUMBER_ENDS", "Anchor", "Recogniser", "compiled", "recognisers", "weighted_sum"]
 
 FAMILY = "privet.deidentify.recognisers"
+
+# Places other than a run of digits or letters where a match can begin: a sign before a digit; the local part of an
+# address before "@"; the scheme before "://" or "www."; a group of hexadecimals before a colon; a Chinese character
+# before a capital letter, or the name of a calendar; a capitalised word.
+Anchor = Literal["sign", "mail", "scheme", "hex", "han", "capital"]
+
+
+# No decimal point or hyphen before a number, and no more of the same after it.
+NUMBER_BEGINS = r"(?<![.\-])"
+NUMBER_ENDS = r"(?![A-Za-z0-9]|[\-.][0-9])"
 
 
 @dataclass(frozen=True, slots=True)
 class Recogniser:
     """One kind of identifier.
 
-    ``pattern`` matches the identifier alone; it must bring its own look-arounds, because a word boundary does not
-    exist between a Chinese character and a digit. ``validate`` gets the matched text. ``in_text`` kinds are looked for
-    in free text and in any column; the others (names, postcodes) only mean something in a column whose name contains
-    one of ``hints``. ``direct`` identifiers point at one person by themselves, quasi-identifiers only together.
+    ``pattern`` matches the identifier alone, in ASCII: the scan has turned full-width characters into plain ones, and
+    begins a match only where no ASCII letter or digit stands before. The pattern brings its own look-aheads, because
+    a word boundary does not exist between a Chinese character and a digit; it has no capturing groups.
+    The scan looks only where a match can begin, which is where its speed comes from. ``digits`` is how many digits can
+    stand in the run that a match begins with, least and most; ``letters`` the same where it begins with letters and a
+    digit follows in the same word or the next; ``anchors`` the other places.
+    ``validate`` gets the matched text; ``locate`` instead gets text, start and end, and gives the bounds and score
+    that the words decide.
+    ``hints`` are words in a column's name, or near before or after the place in a text. A kind that ``needs_context``
+    is found in text only beside such a word, except where the pattern ``alone`` matches. ``cell`` is the pattern of a
+    whole cell, for kinds that any text may look like (names, addresses): only a column that is named so is taken for
+    them. Kinds that are not ``in_text`` are looked for in columns alone. ``direct`` identifiers point at one person by
+    themselves, quasi-identifiers only together.
     """
 
     name: str
     label: str
-    pattern: re.Pattern[str]
+    pattern: str
     source: str
     score: float
+    digits: tuple[int, int] | None = None
+    letters: tuple[int, int] | None = None
+    anchors: tuple[Anchor, ...] = ()
     hints: tuple[str, ...] = ()
     validate: Callable[[str], bool] | None = None
+    locate: Callable[[str, int, int], tuple[int, int, float] | None] | None = None
+    needs_context: bool = False
+    alone: str | None = None
+    cell: str | None = None
     in_text: bool = True
     direct: bool = True
 
     def accepts(self, text: str) -> bool:
         """Whether the whole text is such an identifier."""
-        match = self.pattern.fullmatch(text)
+        match = compiled(self.cell or self.pattern).fullmatch(text)
         return match is not None and (self.validate is None or self.validate(text))
 
     def hinted_by(self, column: str) -> bool:
@@ -46,12 +76,13 @@ class Recogniser:
 
 
 @functools.cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A recogniser's pattern. Digits are ASCII digits: other scripts' would pass and then fail every checksum."""
+    return re.compile(pattern, re.ASCII)
+
+
+@functools.cache
 def recognisers() -> tuple[Recogniser, ...]:
     """Every recogniser, found by file name, surest first."""
     found = [attribute(FAMILY, name, "RECOGNISER") for name in names(FAMILY)]
     return tuple(sorted(found, key=lambda item: -item.score))
-
-
-def weighted_sum(text: str, weights: tuple[int, ...]) -> int:
-    """Sum of digits times weights, as most national checksums need it."""
-    return sum(int(digit) * weight for digit, weight in zip(text, weights, strict=True))

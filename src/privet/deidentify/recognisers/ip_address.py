@@ -1,12 +1,12 @@
 """Internet addresses, versions 4 and 6."""
 
 import ipaddress
-import re
 
 from privet.deidentify.recogniser import Recogniser
 
-_FOUR = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}"
-_SIX = r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_FOUR = rf"(?<![.:]){_OCTET}(?:\.{_OCTET}){{3}}(?![A-Za-z0-9]|\.[0-9])"
+_SIX = r"(?<![.:])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4})(?![A-Za-z0-9:]|\.[0-9])"
 
 
 def is_valid(text: str) -> bool:
@@ -25,9 +25,12 @@ def is_valid(text: str) -> bool:
 RECOGNISER = Recogniser(
     name="ip_address",
     label="IP address",
-    pattern=re.compile(rf"(?<![\w.:])(?:{_FOUR}|{_SIX})(?![\w:]|\.\d)"),
-    source="RFC 791, RFC 4291",
+    pattern=rf"(?:{_FOUR}|{_SIX})",
+    source="RFC 791; RFC 4291, section 2.2",
     score=0.8,
+    digits=(1, 4),
+    letters=(1, 3),
+    anchors=("hex",),
     hints=("ip", "ip_address"),
     validate=is_valid,
 )

@@ -1,24 +1,87 @@
-"""Names of people: only where the column's name says so and the cells look it; no model, no dictionary."""
+"""Names of people: by lists of given names and surnames, by titles, and by words that introduce a name. No model."""
 
 import re
 
+from privet.deidentify.lists import entries
 from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.words import NAME, pieces
 
-# The hundred or so surnames that most people of Taiwan bear, and the commoner double ones.
-_SURNAMES = (
-    "陳林黃張李王吳劉蔡楊許鄭謝洪郭邱曾廖賴徐周葉蘇莊呂江何蕭羅高潘簡朱鍾游詹彭胡施沈余盧梁趙顏柯翁魏孫戴范方宋鄧杜傅侯曹"
-    "薛丁卓馬阮董唐溫藍蔣石古紀姚連馮歐程湯田康姜汪白尤鄒巫鐘黎涂龔嚴韓袁金童陸夏柳凃邵陈黄张刘吴杨许郑谢"
+# Traditional forms of surnames that the list has in simplified form.
+_TRADITIONAL = "陳黃張吳劉楊許鄭謝廖賴葉蘇莊呂蕭羅簡鍾詹沈盧趙顏魏孫範鄧傅薛馬藍蔣紀連馮歐湯鄒黎龔嚴韓陸"
+_DOUBLE = "歐陽|司馬|上官|諸葛|張簡|欧阳|司马|诸葛|慕容|皇甫|尉迟|公孙"
+_SURNAMES = "".join(sorted({name for name in entries("chinese_surnames") if len(name) == 1} | set(_TRADITIONAL)))
+_CHINESE = rf"(?:{_DOUBLE}|[{_SURNAMES}])[\u4e00-\u9fff]{{1,3}}"
+_COLUMN_WORD = r"[A-ZÀ-Þ][A-Za-zÀ-ÿ'’\-]*\.?"
+_LATIN = rf"{_COLUMN_WORD}(?: (?:van|von|de|der|la|bin|al) )?(?:[ ,]{{1,2}}{_COLUMN_WORD}){{1,4}}"
+
+_TITLE = re.compile(
+    r"(?:\b(?:[MD]rs?|Ms|Miss|Prof|Sir|Madam|Lord|Lady)\.? |\b(?:[Nn]ame(?: is)?|I am|I'm|[Cc]alled|[Ss]igned):?\s+)$"
 )
-_CHINESE = rf"(?:歐陽|司馬|上官|諸葛|張簡|[{_SURNAMES}])[\u4e00-\u9fff]{{1,3}}"
-_WORD = r"[A-ZÀ-Þ][A-Za-zÀ-ÿ'’\-]*\.?"
-_LATIN = rf"{_WORD}(?: (?:van|von|de|der|la|bin|al) )?(?:[ ,]{{1,2}}{_WORD}){{1,4}}"
+_INTRODUCED = re.compile(
+    r"\b(?:Dear|Hi|Hello|Hey|Thanks|Regards|with|by|from|and|to|for|than|of|is|met|meet|ask|like),?:?\s+$"
+)
+_BEGINS = re.compile(r"(?:^|\n|[.!?] |[a-z] )$")
+_ADDRESS_AHEAD = re.compile(
+    r",? (?:[0-9]|(?:Street|St|Road|Rd|Avenue|Ave|Lane|Drive|Court|Square|Island|County|University)\b)"
+)
+
+
+def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
+    """Whether a run of capitalised words names a person, and how sure that is."""
+    words = pieces(text[start:end])
+    given, plain = entries("given_names"), entries("plain_words")
+    first, last = words[0][1].lower(), words[-1][1].lower()
+    if first in plain and not (len(words) > 1 and first in given and last in entries("surnames")):
+        return None
+    before = text[max(0, start - 24) : start]
+    while len(words) > 1 and words[-1][1].lower() in plain:
+        words.pop()
+    stop = start + words[-1][0] + len(words[-1][1])
+    if (
+        _ADDRESS_AHEAD.match(text, stop)
+        or text[stop : stop + 2] == "'t"
+        or text[start:stop].lower() in entries("places")
+    ):
+        return None
+    sure = _alone(words[0][1], before) if len(words) == 1 else _full(words, before)
+    return (start, stop, sure) if sure else None
+
+
+def _is_given(word: str) -> bool:
+    """Of a double name, the first part."""
+    return word.lower().partition("-")[0] in entries("given_names")
+
+
+def _alone(word: str, before: str) -> float:
+    known = _is_given(word)
+    if _TITLE.search(before):
+        return 0.7
+    if known:
+        return 0.55
+    return 0.5 if word.lower() in entries("surnames") and _INTRODUCED.search(before) else 0.0
+
+
+def _full(words: list[tuple[int, str]], before: str) -> float:
+    names = [word.lower() for _, word in words]
+    initial = any(len(name.rstrip(".")) == 1 for name in names[1:-1])
+    if _TITLE.search(before) or initial:
+        return 0.75
+    if _is_given(names[0]):
+        return 0.72
+    if names[-1] in entries("surnames") and len(names) == 2 and names[0] in entries("surnames"):
+        return 0.5
+    # Two unknown words that begin a line or follow a word in small letters are a name more often than not.
+    return 0.45 if len(names) == 2 and _BEGINS.search(before) else 0.0
+
 
 RECOGNISER = Recogniser(
     name="person_name",
     label="person's name",
-    pattern=re.compile(rf"{_CHINESE}|{_LATIN}"),
-    source="Ministry of the Interior, surnames of Taiwan; shape of names in Latin script",
+    pattern=NAME,
+    source="US Census Bureau, names of 1990; Chinese-Names-Corpus; Ministry of the Interior, surnames of Taiwan",
     score=0.4,
+    anchors=("capital",),
     hints=("name", "full_name", "fullname", "surname", "patient", "姓名", "名字"),
-    in_text=False,
+    locate=locate,
+    cell=rf"{_CHINESE}|{_LATIN}",
 )

@@ -1,12 +1,11 @@
 """Taiwan's national identification and (since 2021) resident certificate numbers."""
 
-import re
-
-from privet.deidentify.recogniser import Recogniser, weighted_sum
+from privet.deidentify.checksums import weighted_sum
+from privet.deidentify.recogniser import NUMBER_ENDS, Recogniser
 
 # The letter of the place of first registration stands for two digits, 10 to 35.
-_PLACES = {letter: number for number, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO", start=10)}
-_WEIGHTS = (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1)
+PLACES = {letter: number for number, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO", start=10)}
+WEIGHTS = (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1)
 
 
 def is_valid(text: str) -> bool:
@@ -15,15 +14,16 @@ def is_valid(text: str) -> bool:
     >>> is_valid("A123456789"), is_valid("A123456788")
     (True, False)
     """
-    return weighted_sum(f"{_PLACES[text[0].upper()]}{text[1:]}", _WEIGHTS) % 10 == 0
+    return weighted_sum(f"{PLACES[text[0].upper()]}{text[1:]}", WEIGHTS) % 10 == 0
 
 
 RECOGNISER = Recogniser(
     name="taiwan_id",
     label="Taiwan ID number",
-    pattern=re.compile(r"(?<![A-Za-z0-9])[A-Za-z][1289]\d{8}(?![A-Za-z0-9])"),
+    pattern=rf"[A-Za-z][1289][0-9]{{8}}{NUMBER_ENDS}",
     source="Ministry of the Interior, national identification number; unified resident number since January 2021",
     score=0.95,
-    hints=("taiwan_id", "id_number", "身分證", "身份證", "national_id"),
+    letters=(1, 1),
+    hints=("taiwan_id", "id_number", "身分證", "身份證", "居留證", "national_id"),
     validate=is_valid,
 )

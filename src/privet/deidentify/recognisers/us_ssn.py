@@ -1,14 +1,20 @@
 """United States social security numbers."""
 
-import re
+from privet.deidentify.checksums import all_the_same
+from privet.deidentify.recogniser import NUMBER_BEGINS, NUMBER_ENDS, Recogniser
 
-from privet.deidentify.recogniser import Recogniser
+_GROUPS = r"(?!000|666|9[0-9]{2})[0-9]{3}%s(?!00)[0-9]{2}%s(?!0000)[0-9]{4}"
+_WITH = "|".join(_GROUPS % (separator, separator) for separator in ("-", "[ ]", "[.]"))
 
 RECOGNISER = Recogniser(
     name="us_ssn",
     label="US social security number",
-    pattern=re.compile(r"(?<![\d\-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d\-])"),
+    pattern=rf"{NUMBER_BEGINS}(?:{_WITH}|{_GROUPS % ('', '')}){NUMBER_ENDS}",
     source="Social Security Administration, randomised numbering since 2011: groups that are never issued",
     score=0.85,
-    hints=("ssn", "social_security"),
+    digits=(3, 9),
+    hints=("ssn", "social_security", "social_security_number"),
+    validate=lambda text: not all_the_same(text) and text.replace("-", "") not in ("123456789", "078051120"),
+    needs_context=True,
+    alone=rf"{NUMBER_BEGINS}{_GROUPS % ('-', '-')}{NUMBER_ENDS}",
 )

@@ -1,0 +1,187 @@
+"""One pass over a text: wherever an identifier can begin, one pattern says which kinds fit there.
+
+The pass jumps from anchor to anchor: runs of digits, capitals, "@", "://". The length of the run picks a panel, which
+is one regular expression of look-aheads, one for each kind that can begin so; a single match reports every kind that
+fits. Checksums run on those only. Kinds that need a word beside them are tried only where there is one.
+Offsets are those of the text that was given.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from privet.deidentify.anchors import places
+from privet.deidentify.hints import Hints
+from privet.deidentify.recogniser import Recogniser, compiled, recognisers
+
+# A finding this sure ends the search at its end: what lies inside it is part of it.
+SURE = 0.9
+# What a word beside it adds to a kind's score, where several kinds fit or the kind needs one.
+CONTEXT = 0.2
+
+# No identifier begins with a longer run of digits or letters.
+LONGEST_RUN = 80
+
+# Full-width characters and the hyphens and spaces of other fonts, one for one so that offsets stay.
+_WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ＠．－＋／（）＿‐‑–−\u00a0\u3000\u2007\u202f]+")
+_NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {
+    ord(wide): narrow for wide, narrow in zip("‐‑–−\u00a0\u3000\u2007\u202f", "----    ", strict=True)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One identifier in a text, by its place. The text itself is not kept."""
+
+    kind: str
+    start: int
+    end: int
+    score: float
+
+
+class Candidate(NamedTuple):
+    """What fits somewhere; ``rank`` decides between those that overlap."""
+
+    rank: float
+    finding: Finding
+
+
+def narrow(text: str) -> str:
+    """The text with full-width letters, digits and their punctuation as plain ones; the length stays.
+
+    >>> narrow("電話：０９１２－３４５")
+    '電話：0912-345'
+    """
+    return text if text.isascii() else _WIDE.sub(lambda match: match.group().translate(_NARROW), text)
+
+
+class Panel:
+    """The kinds that can begin in one way: those that stand alone in one pattern, the others by name."""
+
+    def __init__(self, items: tuple[Recogniser, ...]) -> None:
+        self._alone = [item for item in items if not item.needs_context or item.alone]
+        self.beside = {item.name: item for item in items if item.needs_context}
+        forms = [item.alone if item.needs_context else item.pattern for item in self._alone]
+        self._pattern = re.compile("".join(f"(?:(?=({form}))|)" for form in forms), re.ASCII)
+
+    def alone(self, text: str, start: int) -> list[tuple[Recogniser, int]]:
+        """Kinds that fit at a place without a word beside them, and where they end."""
+        match = self._pattern.match(text, start)
+        if match is None or match.lastindex is None:
+            return []
+        return [(item, bound[1]) for item, bound in zip(self._alone, match.regs[1:], strict=True) if bound[0] >= 0]
+
+
+class Scanner:
+    """Looks for given kinds. Made once and kept: its patterns take a moment to compile."""
+
+    def __init__(self, items: tuple[Recogniser, ...]) -> None:
+        self._items = tuple(item for item in items if item.in_text)
+        self._hints = Hints(self._items)
+        self._panels: dict[tuple[str, int], Panel | None] = {}
+
+    def find(self, text: str) -> tuple[Finding, ...]:
+        """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
+        kept: list[Finding] = []
+        cluster: list[Candidate] = []
+        end = 0
+        # An address is met at its "@", after what stands in its local part.
+        for candidate in sorted(self.candidates(narrow(text)), key=lambda candidate: candidate.finding.start):
+            if cluster and candidate.finding.start >= end:
+                kept += resolve(cluster)
+                cluster = []
+            cluster.append(candidate)
+            end = max(end, candidate.finding.end)
+        return tuple(kept + resolve(cluster))
+
+    def candidates(self, text: str) -> list[Candidate]:
+        """Everything that fits somewhere, overlaps and all; nothing is looked for inside a sure finding."""
+        found: list[Candidate] = []
+        covered = 0
+        for start, way, run in places(text):
+            if start < covered:
+                continue
+            panel = self._panels[way, run] if (way, run) in self._panels else self._panel(way, run)
+            if panel is None:
+                continue
+            for candidate in self._at(panel, text, start):
+                found.append(candidate)
+                if candidate.finding.score >= SURE:
+                    covered = max(covered, candidate.finding.end)
+        return found
+
+    def _panel(self, way: str, run: int) -> Panel | None:
+        if run > LONGEST_RUN:
+            return None
+        fits = tuple(item for item in self._items if _begins(item, way, run))
+        return self._panels.setdefault((way, run), Panel(fits) if fits else None)
+
+    def _at(self, panel: Panel, text: str, start: int) -> list[Candidate]:
+        found, sure, end = [], False, start
+        for item, stop in panel.alone(text, start):
+            finding = checked(item, text, start, stop)
+            if finding is not None:
+                found.append((item, finding))
+                sure, end = sure or finding.score >= SURE, max(end, finding.end)
+        if sure or (len(found) < 2 and not panel.beside):
+            return [Candidate(finding.score, finding) for _, finding in found]
+        hinted = self._hints.beside(text, start, end)
+        if hinted:
+            found += self._beside(panel, text, start, hinted - {item.name for item, _ in found})
+        return [_weighed(item, finding, hinted) for item, finding in found]
+
+    def _beside(self, panel: Panel, text: str, start: int, hinted: frozenset[str]) -> list[tuple[Recogniser, Finding]]:
+        """The kinds that fit at a place and that the words beside it speak of."""
+        found = []
+        for kind in hinted & panel.beside.keys():
+            item = panel.beside[kind]
+            match = compiled(item.pattern).match(text, start)
+            finding = checked(item, text, start, match.end()) if match else None
+            if finding is not None:
+                found.append((item, finding))
+        return found
+
+
+def _weighed(item: Recogniser, finding: Finding, hinted: frozenset[str]) -> Candidate:
+    if item.name not in hinted:
+        return Candidate(finding.score, finding)
+    raised = min(1.0, round(finding.score + CONTEXT, 2))
+    return Candidate(raised, Finding(finding.kind, finding.start, finding.end, raised))
+
+
+def checked(item: Recogniser, text: str, start: int, end: int) -> Finding | None:
+    """A match held to its checksum, or moved to where the words say."""
+    if item.locate is not None:
+        located = item.locate(text, start, end)
+        return None if located is None else Finding(item.name, *located)
+    if item.validate is not None and not item.validate(text[start:end]):
+        return None
+    return Finding(item.name, start, end, item.score)
+
+
+def resolve(cluster: list[Candidate]) -> list[Finding]:
+    """Of those that overlap, the surest, then the longest, then the first."""
+    if len(cluster) < 2:
+        return [candidate.finding for candidate in cluster]
+    ranked = sorted(cluster, key=lambda c: (-c.rank, c.finding.start - c.finding.end, c.finding.start))
+    kept: list[Finding] = []
+    for _, finding in ranked:
+        if all(finding.end <= other.start or finding.start >= other.end for other in kept):
+            kept.append(finding)
+    return sorted(kept, key=lambda found: found.start)
+
+
+def _begins(item: Recogniser, way: str, run: int) -> bool:
+    lengths = {"digit": item.digits, "letter": item.letters}.get(way)
+    if way in ("digit", "letter"):
+        return lengths is not None and lengths[0] <= run <= lengths[1]
+    return way in item.anchors
+
+
+@functools.cache
+def scanner(kinds: frozenset[str] | None = None) -> Scanner:
+    """The scanner of some kinds, or of all."""
+    return Scanner(tuple(item for item in recognisers() if kinds is None or item.name in kinds))

@@ -1,0 +1,176 @@
+"""The one pass against the plain way: every recogniser's pattern at every place, then the same choice."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privet.deidentify.anchors import places
+from privet.deidentify.detect import find_in_text
+from privet.deidentify.hints import Hints
+from privet.deidentify.recogniser import compiled, recognisers
+from privet.deidentify.scan import CONTEXT, SURE, Candidate, Finding, checked, narrow, resolve, scanner
+from tests.deidentify.test_recognisers import FOUND, NOT_FOUND, marked
+
+DATA = Path(os.environ.get("PRIVET_DATA", Path(__file__).parents[3] / "shared" / "data"))
+PIECES = [marked(text)[0] for _, text in FOUND] + [text for _, text in NOT_FOUND]
+
+
+def slowly(text: str) -> tuple[Finding, ...]:
+    """No anchors, no panels: every place where no ASCII letter or digit stands before, every pattern by itself."""
+    plain = narrow(text)
+    items = [item for item in recognisers() if item.in_text and "capital" not in item.anchors]
+    hints = Hints(tuple(items))
+    found: list[Candidate] = []
+    covered = 0
+    starts = [
+        place for place in range(len(plain)) if not re.match("[A-Za-z0-9]", plain[max(0, place - 1)]) or not place
+    ]
+    for start in starts:
+        if start < covered:
+            continue
+        here = []
+        for item in items:
+            pattern = item.alone if item.needs_context else item.pattern
+            match = compiled(pattern).match(plain, start) if pattern else None
+            finding = checked(item, plain, start, match.end()) if match else None
+            if finding:
+                here.append((item, finding))
+        if any(finding.score >= SURE for _, finding in here):
+            covered = max(finding.end for _, finding in here if finding.score >= SURE)
+            found += [Candidate(finding.score, finding) for _, finding in here]
+            continue
+        near = hints.beside(plain, start, max([start, *(finding.end for _, finding in here)]))
+        for item in items:
+            if item.needs_context and item.name in near and item.name not in {known.name for known, _ in here}:
+                match = compiled(item.pattern).match(plain, start)
+                finding = checked(item, plain, start, match.end()) if match else None
+                here += [(item, finding)] if finding else []
+        for item, finding in here:
+            score = min(1.0, round(finding.score + CONTEXT, 2)) if item.name in near else finding.score
+            found.append(Candidate(score, Finding(finding.kind, finding.start, finding.end, score)))
+            covered = max(covered, finding.end if score >= SURE else 0)
+    kept: list[Finding] = []
+    cluster: list[Candidate] = []
+    for candidate in sorted(found, key=lambda candidate: candidate.finding.start):
+        if cluster and candidate.finding.start >= max(item.finding.end for item in cluster):
+            kept += resolve(cluster)
+            cluster = []
+        cluster.append(candidate)
+    return tuple(kept + resolve(cluster))
+
+
+plain_kinds = frozenset(item.name for item in recognisers() if "capital" not in item.anchors)
+
+
+def quickly(text: str) -> tuple[Finding, ...]:
+    return scanner(plain_kinds).find(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.sampled_from([" ", "\n", "，", "; ", ""]))
+def test_one_pass_finds_what_the_plain_way_finds(pieces: list[str], between: str) -> None:
+    text = between.join(pieces)
+    assert quickly(text) == slowly(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="019+-. ()@:/AaBbZzXx號Ａ１", max_size=60))
+def test_one_pass_finds_what_the_plain_way_finds_in_noise(text: str) -> None:
+    assert quickly(text) == slowly(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4))
+def test_full_width_text_gives_the_same_places(pieces: list[str]) -> None:
+    text = " ".join(pieces)
+    digits = str.maketrans({chr(code): chr(code + 0xFEE0) for code in [*range(48, 58), *range(65, 91)]})
+    assert find_in_text(text.translate(digits)) == find_in_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 100_000 + "1", "1" * 200_000, "a1" * 50_000, "A" * 100_000, "a@" * 50_000, "1 " * 50_000, ":" * 50_000,
+     "+1 " * 20_000, "1-" * 50_000, "1." * 50_000, "w." * 50_000, "(0" * 30_000, "a.b" * 40_000 + "@"],
+    ids=lambda text: text[:4],
+)  # fmt: skip
+def test_no_text_makes_the_pass_slower_than_its_length(text: str) -> None:
+    """Twice the text takes twice the time; the square of 100,000 would take minutes."""
+    begun = time.process_time()
+    find_in_text(text)
+    assert time.process_time() - begun < 10
+
+
+def test_places_are_the_ways_that_identifiers_begin() -> None:
+    assert places("x@y.z 京A12 GB82 fe80::1 www.a.b") == [
+        (0, "mail", 0), (6, "han", 0), (7, "letter", 1), (11, "letter", 2), (16, "letter", 2), (16, "hex", 0),
+        (22, "digit", 1), (24, "scheme", 0),
+    ]  # fmt: skip
+
+
+def test_only_the_wanted_kinds_are_found() -> None:
+    text = "a.b@example.org, 192.168.7.44"
+    assert [found.kind for found in find_in_text(text, kinds=("email",))] == ["email"]
+    assert len(find_in_text(text)) == 2
+
+
+def test_nothing_is_fetched_from_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("detection opened a socket")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for piece in PIECES:
+        find_in_text(piece)
+
+
+def test_it_starts_without_loading_tables_or_models() -> None:
+    code = (
+        "import sys; from privet.deidentify.detect import find_in_text; find_in_text('call 1 a@b.org');"
+        "heavy = ('numpy', 'pandas', 'spacy', 'presidio_analyzer', 'urllib.request');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+SURE_KINDS = frozenset(
+    item.name for item in recognisers() if item.validate is not None and "capital" not in item.anchors
+)
+
+
+def test_shakespeare_holds_no_identifier_with_a_checksum() -> None:
+    path = DATA / "shakespeare" / "tinyshakespeare.txt.gz"
+    if not path.exists():
+        pytest.skip("the text is not here; PRIVET_DATA says where the data sets are")
+    text = gzip.decompress(path.read_bytes()).decode()
+    assert len(text) > 1_000_000
+    assert not [found for found in find_in_text(text) if found.kind in SURE_KINDS]
+
+
+def test_six_kinds_of_presidios_sentences_are_found_with_the_promised_precision_and_recall() -> None:
+    path = DATA / "pii_presidio_synth" / "pii_presidio_synth.jsonl.gz"
+    if not path.exists():
+        pytest.skip("the sentences are not here; PRIVET_DATA says where the data sets are")
+    labels = {"credit_card": "CREDIT_CARD", "email": "EMAIL_ADDRESS", "iban": "IBAN_CODE", "ip_address": "IP_ADDRESS",
+              "phone": "PHONE_NUMBER", "us_ssn": "US_SSN"}  # fmt: skip
+    hits = wanted = given_out = 0
+    for line in gzip.decompress(path.read_bytes()).decode().splitlines():
+        row = json.loads(line)
+        gold = {(s["label"], s["start"], s["end"]) for s in row["spans"] if s["label"] in labels.values()}
+        found = {(labels[f.kind], f.start, f.end) for f in find_in_text(row["text"]) if f.kind in labels}
+        hits, wanted, given_out = hits + len(gold & found), wanted + len(gold), given_out + len(found)
+    assert wanted > 400
+    assert hits / given_out >= 0.97
+    assert hits / wanted >= 0.95
