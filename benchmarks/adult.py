@@ -8,8 +8,7 @@ from typing import Any
 
 from privet.deidentify.hierarchies import Bands, Hierarchy, Suppression, Tree
 
-# Where the data sets are; PRIVET_DATA as in utility.py.
-DATA = Path(os.environ.get("PRIVET_DATA", "data"))
+DATA = Path(os.environ.get("PRIVET_DATA", Path(__file__).parents[2] / "shared" / "data"))
 QUASI = ("age", "education", "marital_status", "occupation", "sex", "native_country")
 NAMES = ("sex", "age", "race", "marital_status", "education", "native_country", "workclass", "occupation", "income")
 

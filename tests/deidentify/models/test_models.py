@@ -189,7 +189,9 @@ def test_every_model_file_names_its_model_with_a_reference() -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from("pqr")), min_size=2,
                 max_size=40))  # fmt: skip
 def test_pycanon_finds_the_same(found: Rows) -> None:
-    pycanon = pytest.importorskip("pycanon.anonymity", reason="pyCANON is not installed; benchmarks/peers.txt names it")
+    pycanon = pytest.importorskip(
+        "pycanon.anonymity", reason="pyCANON is not installed; benchmarks/anonymity_peers.txt names it"
+    )
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(as_columns(found))
     quasi, made = ["one", "two"], anonymity_of(as_columns(found), quasi_identifiers=["one", "two"], sensitive="ill")
