@@ -16,7 +16,17 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # Accuracy takes an hour and is measured by ``make bench-utility``.
-PARTS = {"run", "measuring", "peers", "drawing", "training_models", "training_memory", "training_peer", "utility_tasks"}
+PARTS = {
+    "adult",
+    "run",
+    "measuring",
+    "peers",
+    "drawing",
+    "training_models",
+    "training_memory",
+    "training_peer",
+    "utility_tasks",
+}
 NOT_BENCHMARKS = PARTS | {"utility"}
 
 

@@ -183,7 +183,7 @@ def test_deid_commands(privet, tmp_path: Path) -> None:
 
 def test_help_names_every_noun(privet) -> None:
     text = privet("--help").out
-    for noun in ("demo", "study", "ledger", "account", "deid", "audit"):
+    for noun in ("demo", "study", "ledger", "account", "deid", "risk", "audit"):
         assert noun in text
     assert privet("--version").out.startswith("privet ")
 

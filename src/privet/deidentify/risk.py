@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privet.deidentify.models.k_anonymity import class_sizes
+from privet.deidentify.classes import classes_of
+from privet.deidentify.codes import Coded, encode
 
 # Groups of look-alike rows are counted in these ranges.
 BANDS: tuple[tuple[int, int | None], ...] = ((1, 1), (2, 4), (5, 9), (10, 49), (50, None))
@@ -55,7 +56,9 @@ class RiskReport:
 
 
 def reidentification_risk(frame: Any, *, quasi_identifiers: tuple[str, ...], worst: int = 5) -> RiskReport:
-    """Measure a pandas table. Errors: InvalidParameter if a column is not there.
+    """Measure a table (pandas, Polars, Arrow, a mapping of columns, or what ``encode`` made of one).
+
+    Errors: InvalidParameter if a column is not there.
 
     >>> import pandas
     >>> table = pandas.DataFrame({"age": [30, 30, 40], "sex": ["f", "f", "m"]})
@@ -63,7 +66,8 @@ def reidentification_risk(frame: Any, *, quasi_identifiers: tuple[str, ...], wor
     >>> found.k, found.unique_rows
     (1, 1)
     """
-    sizes, rows = class_sizes(frame, quasi_identifiers=quasi_identifiers), len(frame)
+    coded = encode(frame, columns=quasi_identifiers)
+    sizes, rows = classes_of(coded, quasi_identifiers=quasi_identifiers).sizes, coded.rows
     unique = int((sizes == 1).sum())
     smallest = int(sizes.min()) if rows else 0
     return RiskReport(
@@ -76,7 +80,7 @@ def reidentification_risk(frame: Any, *, quasi_identifiers: tuple[str, ...], wor
         prosecutor_max=1 / smallest if smallest else 0.0,
         prosecutor_mean=len(sizes) / rows if rows else 0.0,
         bands=tuple((_label(low, high), _share(sizes, low, high, rows)) for low, high in BANDS),
-        dangerous=_dangerous(frame, quasi_identifiers, worst),
+        dangerous=_dangerous(coded, quasi_identifiers, worst),
     )
 
 
@@ -91,13 +95,13 @@ def _share(sizes: NDArray[np.int64], low: int, high: int | None, rows: int) -> f
     return float(chosen.sum() / rows) if rows else 0.0
 
 
-def _dangerous(frame: Any, quasi_identifiers: tuple[str, ...], worst: int) -> tuple[Combination, ...]:
+def _dangerous(coded: Coded, quasi_identifiers: tuple[str, ...], worst: int) -> tuple[Combination, ...]:
     """The smallest sets of columns that make most rows unique; a set is left out if a part of it is as bad."""
     found: list[Combination] = []
     for size in range(1, min(LARGEST_COMBINATION, len(quasi_identifiers)) + 1):
         for columns in itertools.combinations(quasi_identifiers, size):
-            sizes = class_sizes(frame, quasi_identifiers=columns)
-            share = float((sizes == 1).sum() / len(frame)) if len(frame) else 0.0
+            sizes = classes_of(coded, quasi_identifiers=columns).sizes
+            share = float((sizes == 1).sum() / coded.rows) if coded.rows else 0.0
             parts = [other for other in found if set(other.columns) < set(columns)]
             if share > 0 and all(share > other.unique_share * 1.05 for other in parts):
                 found.append(Combination(columns, share))

@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.classes import Classes, classes_of
 
 
-def class_sizes(frame: Any, *, quasi_identifiers: tuple[str, ...]) -> NDArray[np.int64]:
-    """Size of each group of rows that are alike in all quasi-identifiers, in no order. A missing cell is a value."""
-    return np.unique(group_of_each_row(frame, quasi_identifiers=quasi_identifiers), return_counts=True)[1]
+def class_sizes(frame: Any, *, quasi_identifiers: Sequence[str]) -> NDArray[np.int64]:
+    """Size of each group of rows that are alike in all quasi-identifiers, in no order. A missing cell is a value.
+
+    Errors: InvalidParameter if a column is not there or none is named.
+    """
+    return classes_of(frame, quasi_identifiers=quasi_identifiers).sizes
 
 
-def k(frame: Any, *, quasi_identifiers: tuple[str, ...]) -> int:
+def k(frame: Any, *, quasi_identifiers: Sequence[str]) -> int:
     """Size of the smallest group; 0 for an empty table."""
     sizes = class_sizes(frame, quasi_identifiers=quasi_identifiers)
     return int(sizes.min()) if len(sizes) else 0
 
 
-def group_of_each_row(frame: Any, *, quasi_identifiers: tuple[str, ...]) -> NDArray[np.int64]:
-    """A number for each row's group: equal for rows that look alike.
+@dataclass(frozen=True, slots=True)
+class KAnonymity:
+    """Each row looks like at least k - 1 others.
 
-    Columns become integer codes once; codes are packed into one key, and re-coded when the key would overflow.
-    Errors: InvalidParameter if a column is not there or none is named.
+    Guarantee: whoever knows only the quasi-identifiers of a person in the table picks the right row with a chance of at
+    most 1 / k. It says nothing about what all k have in common.
+    Reference: Sweeney 2002, Definition 3.
+
+    >>> KAnonymity(2).meets(classes_of({"age": [30, 30, 40]}, quasi_identifiers=["age"])).tolist()
+    [True, False]
     """
-    if not quasi_identifiers:
-        raise InvalidParameter("no quasi-identifier is named; give at least one column")
-    missing = [name for name in quasi_identifiers if name not in frame.columns]
-    if missing:
-        raise InvalidParameter(f"the table has no column {missing[0]!r}; it has: {', '.join(map(str, frame.columns))}")
-    packed, levels = np.zeros(len(frame), dtype=np.int64), 1
-    for name in quasi_identifiers:
-        codes, count = codes_of(frame[name])
-        if levels * count >= 2**62:
-            packed, levels = _recoded(packed)
-        packed, levels = packed * count + codes, levels * count
-    return packed
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+            raise InvalidParameter(f"k is {self.k!r}; give a whole number of at least 1")
+
+    def meets(self, classes: Classes) -> NDArray[np.bool_]:
+        """Whether each class is large enough."""
+        return classes.sizes >= self.k
 
 
-def codes_of(column: Any) -> tuple[NDArray[np.int64], int]:
-    """Integer codes of a column and how many there may be; missing cells share one code."""
-    import pandas
-
-    codes, values = pandas.factorize(column, use_na_sentinel=True)
-    return codes.astype(np.int64) + 1, len(values) + 1
-
-
-def _recoded(packed: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    values, inverse = np.unique(packed, return_inverse=True)
-    return inverse.astype(np.int64), len(values)
+MODEL = KAnonymity

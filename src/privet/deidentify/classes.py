@@ -1,0 +1,144 @@
+"""Equivalence classes: rows that look alike in the quasi-identifiers, counted by one packed key and one sort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privet.core.errors import InvalidParameter
+from privet.deidentify.codes import Coded, Column, aligned, encode
+
+# A key of so few possible values for each row is counted by a table instead of being sorted.
+_FEW = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """How often each sensitive value is in each class; only what occurs. Sorted by class, then by value.
+
+    Shapes: ``of_class``, ``value`` and ``count`` have one entry a cell; ``starts`` says where each class begins;
+    ``overall`` is the share of each value in the whole table.
+    """
+
+    of_class: NDArray[np.int64]
+    value: NDArray[np.int64]
+    count: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    overall: NDArray[np.float64]
+    labels: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classes:
+    """The classes of a table: their sizes, and if a sensitive column was named what it holds in each."""
+
+    sizes: NDArray[np.int64]
+    sensitive: Cells | None = None
+
+    @property
+    def rows(self) -> int:
+        return int(self.sizes.sum())
+
+    def cells(self) -> Cells:
+        """Counts of the sensitive values. Errors: InvalidParameter if no sensitive column was named."""
+        if self.sensitive is None:
+            raise InvalidParameter("this model needs a sensitive column; name it: sensitive=...")
+        return self.sensitive
+
+
+def classes_of(table: Any, *, quasi_identifiers: Sequence[str], sensitive: str | None = None) -> Classes:
+    """Group the rows of a table (or of one that ``encode`` made) by their quasi-identifiers.
+
+    Shapes: classes come in the order of their codes.
+    Errors: InvalidParameter if no column is named, one is not there, or the sensitive one is a quasi-identifier too.
+
+    >>> found = classes_of({"age": [30, 30, 40], "ill": ["yes", "no", "no"]}, quasi_identifiers=["age"])
+    >>> found.sizes.tolist()
+    [2, 1]
+    """
+    names = list(quasi_identifiers)
+    if sensitive is not None and sensitive in names:
+        raise InvalidParameter(f"column {sensitive!r} is named as sensitive and as a quasi-identifier; choose one")
+    coded = encode(table, columns=None if isinstance(table, Coded) else _wanted(names, sensitive))
+    keys = coded.chosen(names)
+    if sensitive is None:
+        return Classes(count(*packed(keys))[1])
+    return _with_cells(keys, coded.chosen([sensitive])[0])
+
+
+def class_of_each_row(table: Any, *, quasi_identifiers: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each row the number of its class, and the size of each class."""
+    coded = encode(table, columns=None if isinstance(table, Coded) else list(quasi_identifiers))
+    key, _ = packed(coded.chosen(list(quasi_identifiers)))
+    _, numbers, sizes = np.unique(key, return_inverse=True, return_counts=True)
+    return numbers.astype(np.int64), sizes.astype(np.int64)
+
+
+def sizes_in_both(
+    first: Any, second: Any, *, quasi_identifiers: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Size of each class of either table in the first and in the second, in one order."""
+    names = list(quasi_identifiers)
+    one, two = aligned(encode(first, columns=names), encode(second, columns=names), columns=names)
+    key, _ = packed([Column(np.concatenate([one.columns[n].codes, two.columns[n].codes]), one.columns[n].labels)
+                     for n in names])  # fmt: skip
+    values, numbers = np.unique(key, return_inverse=True)
+    return (
+        np.bincount(numbers[: one.rows], minlength=len(values)).astype(np.int64),
+        np.bincount(numbers[one.rows :], minlength=len(values)).astype(np.int64),
+    )
+
+
+def packed(columns: Sequence[Column]) -> tuple[NDArray[Any], int]:
+    """One number for each row, the same where all columns are; and how many numbers there may be.
+
+    The first column counts most, so sorting the key sorts the rows. Re-coded when the key would overflow.
+    """
+    levels = 1
+    key: NDArray[Any] = np.zeros(len(columns[0].codes), dtype=np.uint32)
+    for column in columns:
+        if levels * column.levels >= 2**63:
+            key, levels = _recoded(key)
+        levels *= max(1, column.levels)
+        if levels >= 2**32 and key.dtype != np.int64:
+            key = key.astype(np.int64)
+        key = key * key.dtype.type(column.levels) + column.codes.astype(key.dtype)
+    return key, levels
+
+
+def count(key: NDArray[Any], levels: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct values of a key in order, and how often each occurs."""
+    if not len(key):
+        return key, np.zeros(0, dtype=np.int64)
+    if levels <= _FEW * len(key):
+        counts = np.bincount(key.astype(np.intp, copy=False), minlength=levels)
+        there = np.flatnonzero(counts)
+        return there, counts[there].astype(np.int64)
+    ordered = np.sort(key)
+    ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
+    return ordered[ends], np.diff(ends, prepend=-1).astype(np.int64)
+
+
+def _with_cells(keys: list[Column], sensitive: Column) -> Classes:
+    # The sensitive code is packed last: cells of one class lie together, and a division takes the class back out.
+    found, counts = count(*packed([*keys, sensitive]))
+    of_key, value = np.divmod(found, found.dtype.type(max(1, sensitive.levels)))
+    new = np.append(True, of_key[1:] != of_key[:-1]) if len(of_key) else np.zeros(0, dtype=bool)
+    starts = np.flatnonzero(new)
+    overall = np.bincount(sensitive.codes, minlength=sensitive.levels) / max(1, len(sensitive.codes))
+    sizes = np.add.reduceat(counts, starts) if len(starts) else counts
+    cells = Cells(np.cumsum(new) - 1, value.astype(np.int64), counts, starts, overall, sensitive.labels)
+    return Classes(sizes, cells)
+
+
+def _recoded(key: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
+    values, inverse = np.unique(key, return_inverse=True)
+    return inverse.astype(np.int64), len(values)
+
+
+def _wanted(names: list[str], sensitive: str | None) -> list[str]:
+    return names if sensitive is None else [*names, sensitive]

@@ -1,0 +1,231 @@
+"""Tables as integer codes: each column is coded once, in the order of its values, and everything else counts codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privet.core.errors import InvalidParameter
+
+# Whole numbers that span at most so many values for each row are coded by a look-up and not by sorting.
+_DENSE = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """A coded column: ``labels[codes[row]]`` is the cell. Codes follow the order of the labels; missing (None) is last.
+
+    Shapes: ``codes`` has one entry a row, in the smallest unsigned type that holds them.
+    """
+
+    codes: NDArray[Any]
+    labels: tuple[Any, ...]
+
+    @property
+    def levels(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[Any]) -> Column:
+        """The same labels, fewer rows."""
+        return Column(self.codes[rows], self.labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """A table whose columns are codes. It holds the data: it is as private as the table."""
+
+    rows: int
+    columns: Mapping[str, Column]
+
+    def chosen(self, names: Sequence[str]) -> list[Column]:
+        """Columns by name. Errors: InvalidParameter if none is named or one is not there."""
+        if not names:
+            raise InvalidParameter("no quasi-identifier is named; give at least one column")
+        missing = [name for name in names if name not in self.columns]
+        if missing:
+            known = ", ".join(self.columns)
+            raise InvalidParameter(f"the table has no column {missing[0]!r}; it has: {known}")
+        return [self.columns[name] for name in names]
+
+    def take(self, rows: NDArray[Any]) -> Coded:
+        """The rows of these numbers, or those that a mask marks."""
+        count = int(rows.sum()) if rows.dtype == bool else len(rows)
+        return Coded(count, {name: column.take(rows) for name, column in self.columns.items()})
+
+
+def encode(table: Any, *, columns: Sequence[str] | None = None) -> Coded:
+    """Code a table of pandas, Polars or Arrow, or a mapping of names to columns; a coded table is returned as it is.
+
+    A missing cell is a value of its own. Text that is all numbers is ordered as numbers.
+    Errors: InvalidParameter if a named column is not there, or columns differ in length.
+
+    >>> coded = encode({"age": [40, 30, None], "sex": ["f", "m", "f"]})
+    >>> coded.columns["age"].labels, coded.columns["age"].codes.tolist()
+    ((30, 40, None), [1, 0, 2])
+    """
+    if isinstance(table, Coded):
+        if columns is not None:
+            table.chosen(columns)
+        return table
+    there = [str(name) for name in _names(table)]
+    missing = [name for name in columns or () if name not in there]
+    if missing:
+        raise InvalidParameter(f"the table has no column {missing[0]!r}; it has: {', '.join(there)}")
+    wanted = set(there if columns is None else columns)
+    made = {str(name): encode_column(table[name]) for name in _names(table) if str(name) in wanted}
+    lengths = {len(column.codes) for column in made.values()}
+    if len(lengths) > 1:
+        raise InvalidParameter(f"the columns have {min(lengths)} to {max(lengths)} cells; give columns of one length")
+    return Coded(lengths.pop() if lengths else len(table), made)
+
+
+def encode_column(values: Any) -> Column:
+    """Code one column: a pandas or Polars series, an Arrow array, a numpy array or a list."""
+    if hasattr(values, "to_arrow"):
+        values = values.to_arrow()
+    if hasattr(values, "dictionary_encode"):
+        codes, labels = _from_arrow(values)
+    elif type(values).__module__.startswith("pandas"):
+        codes, labels = _from_pandas(values)
+    else:
+        codes, labels = _from_array(values)
+    return _in_order(codes, labels)
+
+
+def aligned(first: Coded, second: Coded, *, columns: Sequence[str]) -> tuple[Coded, Coded]:
+    """Two tables with the same codes for the same labels, so that their rows can be compared.
+
+    Errors: InvalidParameter if a column is missing in either.
+    """
+    pairs = [_aligned(*pair) for pair in zip(first.chosen(columns), second.chosen(columns), strict=True)]
+    one, two = zip(*pairs, strict=True)
+    return Coded(first.rows, dict(zip(columns, one, strict=True))), Coded(
+        second.rows, dict(zip(columns, two, strict=True))
+    )
+
+
+def as_number(label: Any) -> float | None:
+    """The number that a label is or spells, if it does."""
+    try:
+        return float(label)
+    except (TypeError, ValueError):
+        return None
+
+
+def _aligned(first: Column, second: Column) -> tuple[Column, Column]:
+    labels = list(dict.fromkeys([*first.labels, *second.labels]))
+    order = _order(labels)
+    place = {labels[old]: new for new, old in enumerate(order)}
+    together = tuple(labels[old] for old in order)
+    moved = [
+        Column(_smallest(np.array([place[label] for label in column.labels], dtype=np.int64), column.codes), together)
+        for column in (first, second)
+    ]
+    return moved[0], moved[1]
+
+
+def _names(table: Any) -> list[Any]:
+    if hasattr(table, "column_names"):
+        return list(table.column_names)
+    if hasattr(table, "columns"):
+        return list(table.columns)
+    if isinstance(table, Mapping):
+        return list(table)
+    raise InvalidParameter(
+        f"a {type(table).__name__} is no table; give one of pandas, Polars or Arrow, or a mapping of columns"
+    )
+
+
+def _from_pandas(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
+    import pandas
+
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iub":
+        return _from_array(values.to_numpy())
+    codes, uniques = pandas.factorize(values, use_na_sentinel=True)
+    return _with_missing(codes, list(uniques) if values.dtype.kind in "mM" else uniques.tolist())
+
+
+def _from_arrow(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
+    if not len(values):
+        return np.zeros(0, dtype=np.int64), []
+    coded = values.dictionary_encode()
+    coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
+    labels = coded.dictionary.to_pylist()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    # A dictionary may itself hold a missing value, or not-a-number.
+    absent = [number for number, label in enumerate(labels) if _is_missing(label)]
+    if absent:
+        keep = np.full(len(labels) + 1, -1)
+        kept = [number for number in range(len(labels)) if number not in set(absent)]
+        keep[kept] = np.arange(len(kept))
+        codes, labels = keep[codes], [labels[number] for number in kept]
+    return _with_missing(codes, labels)
+
+
+def _from_array(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
+    array = values if isinstance(values, np.ndarray) else None
+    if array is not None and array.dtype.kind in "iub" and len(array):
+        codes, labels = _from_whole_numbers(array.astype(np.int64))
+        return codes, [bool(label) for label in labels] if array.dtype.kind == "b" else labels
+    if array is not None and array.dtype.kind in "fUS":
+        uniques, codes = np.unique(array, return_inverse=True)
+        return _without_nan(codes.astype(np.int64), uniques)
+    place: dict[Any, int] = {}
+    codes = np.array([-1 if _is_missing(cell) else place.setdefault(cell, len(place)) for cell in values], np.int64)
+    return _with_missing(codes, list(place))
+
+
+def _from_whole_numbers(array: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[Any]]:
+    low, high = int(array.min()), int(array.max())
+    if high - low > _DENSE * len(array) + 1024:
+        uniques, codes = np.unique(array, return_inverse=True)
+        return codes.astype(np.int64), uniques.tolist()
+    shifted = array - low
+    there = np.bincount(shifted) > 0
+    return (np.cumsum(there) - 1)[shifted], (np.flatnonzero(there) + low).tolist()
+
+
+def _without_nan(codes: NDArray[np.int64], uniques: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
+    bad = np.isnan(uniques) if uniques.dtype.kind == "f" else np.zeros(len(uniques), dtype=bool)
+    moved = np.where(bad, -1, np.cumsum(~bad) - 1)
+    return _with_missing(moved[codes] if len(codes) else codes, uniques[~bad].tolist())
+
+
+def _with_missing(codes: NDArray[Any], labels: list[Any]) -> tuple[NDArray[np.int64], list[Any]]:
+    codes = codes.astype(np.int64, copy=False)
+    if len(codes) and codes.min() < 0:
+        return np.where(codes < 0, len(labels), codes), [*labels, None]
+    return codes, labels
+
+
+def _in_order(codes: NDArray[np.int64], labels: list[Any]) -> Column:
+    order = _order(labels)
+    place = np.empty(len(labels), dtype=np.int64)
+    place[order] = np.arange(len(labels))
+    return Column(_smallest(place, codes), tuple(labels[number] for number in order))
+
+
+def _smallest(place: NDArray[np.int64], codes: NDArray[Any]) -> NDArray[Any]:
+    """``place[codes]`` in the smallest type: fewer bytes are read whenever codes are packed."""
+    highest = int(place.max()) if len(place) else 0
+    kind = np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.uint32
+    return place.astype(kind)[codes] if len(place) else np.zeros(len(codes), kind)
+
+
+def _order(labels: list[Any]) -> list[int]:
+    filled = [number for number, label in enumerate(labels) if label is not None]
+    numbers = [as_number(labels[number]) for number in filled]
+    if all(number is not None for number in numbers):
+        keys: list[Any] = [(number, str(labels[at])) for number, at in zip(numbers, filled, strict=True)]
+    else:
+        keys = [str(labels[at]) for at in filled]
+    sorted_ = [filled[at] for at in sorted(range(len(filled)), key=keys.__getitem__)]
+    return sorted_ + [number for number, label in enumerate(labels) if label is None]
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, float) and cell != cell) or type(cell).__name__ in ("NAType", "NaTType")

@@ -1,0 +1,117 @@
+"""``privet risk``: what it says, draws and drafts."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from privet.cli import main
+from privet.cli.risk import bar, sentence
+from privet.deidentify.detect import find_in_table
+from privet.deidentify.policy import load_policy
+from privet.deidentify.suggestion import policy_toml, suggest
+
+from .test_command import Result
+
+pandas = pytest.importorskip("pandas")
+ROWS = 400
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    numbers = range(ROWS)
+    table = {
+        "email": [f"p{n}@example.org" for n in numbers],
+        "birth_date": [f"19{50 + n % 40}-{1 + n % 12:02d}-{1 + n % 28:02d}" for n in numbers],
+        "sex": ["fm"[n * 7 % 10 > 4] for n in numbers],
+        "postcode": [f"{10000 + n // 20}" for n in numbers],
+        "weight": [50 + n * 13 % 61 for n in numbers],
+        "ill": [["yes", "no", "unknown"][n * n % 3] for n in numbers],
+    }
+    path = tmp_path / "people.csv"
+    pandas.DataFrame(table).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def privet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr("sys.argv", ["privet", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main.run()
+        out, err = capsys.readouterr()
+        return Result(int(caught.value.code or 0), out, err)
+
+    return call
+
+
+def test_combinations_are_told_in_words_and_agree_with_the_table(privet, people: Path) -> None:
+    found = json.loads(privet("risk", people, "--json").out)
+    assert found["direct_identifiers"] == ["email"]
+    frame = pandas.read_csv(people, dtype=str)
+    for item in found["before"]["discovery"]["combinations"]:
+        alone = (frame.groupby(item["columns"]).size() == 1).sum() / ROWS
+        assert item["unique_share"] == pytest.approx(alone)
+        assert "email" not in item["columns"]
+    told = privet("risk", people).out
+    worst = found["before"]["discovery"]["combinations"][0]
+    assert sentence(worst["columns"], worst["unique_share"]) in told
+    assert "By themselves identify: email" in told
+
+
+def test_a_draft_is_written_once_and_lowers_the_risk(privet, people: Path, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.toml"
+    found = json.loads(privet("risk", people, "--suggest", draft, "--json").out)
+    columns = tomllib.loads(draft.read_text(encoding="utf-8"))["columns"]
+    assert columns["email"]["operator"] == "drop"
+    assert columns["birth_date"] == {"operator": "generalise_date", "to": "decade"}
+    assert columns["postcode"] == {"operator": "generalise_postcode", "keep": 1}
+    assert columns["weight"] == {"operator": "generalise_number", "width": 10, "lowest": 50, "highest": 110}
+    assert set(columns) == {"email", "birth_date", "postcode", "weight"}
+    assert found["after"]["alone"] < found["before"]["alone"] / 2
+    again = privet("risk", people, "--suggest", draft)
+    assert again.code == 2
+    assert "already there" in again.err
+    load_policy(draft)
+
+
+def test_before_and_after_are_shown_with_secrets_and_population(privet, people: Path, tmp_path: Path) -> None:
+    safe = tmp_path / "safe.csv"
+    frame = pandas.read_csv(people, dtype=str).drop(columns=["email", "birth_date", "weight"])
+    frame.to_csv(safe, index=False)
+    given = ("risk", people, "--after", safe, "--sensitive", "ill", "--population", 5000)
+    found = json.loads(privet(*given, "--json").out)
+    assert found["after"]["columns"] == ["sex", "postcode"]
+    assert found["after"]["anonymity"]["k"] > found["before"]["anonymity"]["k"] == 1
+    assert "ill" not in found["before"]["columns"]
+    assert 0 <= found["before"]["population"]["population"] <= 1
+    told = privet(*given).out
+    assert "After the treatment" in told
+    assert "(t)" in told
+    assert "estimated" in told
+
+
+def test_columns_can_be_named_and_wrong_ones_are_refused(privet, people: Path) -> None:
+    found = json.loads(privet("risk", people, "--quasi", "sex", "--quasi", "postcode", "--json").out)
+    assert found["before"]["columns"] == ["sex", "postcode"]
+    wrong = privet("risk", people, "--quasi", "shoe")
+    assert wrong.code == 2
+    assert "'shoe'" in wrong.err
+    assert privet("risk", people.parent / "none.csv").code == 2
+
+
+def test_names_of_columns_survive_a_draft(tmp_path: Path) -> None:
+    frame = pandas.DataFrame({'a "quoted".name': [f"x{n}@example.org" for n in range(30)], "生日": ["1980-01-02"] * 30})
+    draft = tmp_path / "draft.toml"
+    draft.write_text(policy_toml(suggest(frame, findings=find_in_table(frame)), title="x"), encoding="utf-8")
+    assert set(load_policy(draft).columns) == set(frame.columns)
+
+
+def test_small_and_whole_shares_are_drawn() -> None:
+    assert bar(0.0).count("█") == 0
+    assert bar(1.0).count("·") == 0
+    assert sentence(["sex"], 0.001) == "sex singles out fewer than 1 % of the people"
