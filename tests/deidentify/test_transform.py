@@ -127,6 +127,7 @@ def test_every_operator_describes_itself_in_words() -> None:
         "generalise_postcode": {"keep": 2},
         "generalise_number": {"lowest": 0, "highest": 10, "width": 5},
         "shift_date": {"days": 3},
+        "format_preserving": {"kind": "phone"},
     }
     for name in names("privet.deidentify.operators"):
         policy = read_policy({"columns": {"c": {"operator": name, **settings.get(name, {})}}})

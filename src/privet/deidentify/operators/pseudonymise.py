@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from privet.core.errors import InvalidParameter
 from privet.deidentify.distinct import treat_distinct
@@ -19,6 +23,9 @@ _ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype=np.uint8)
 _BLOCK = 1 << 14
 # Five bytes are eight characters of base 32; the longest token has 33 bytes, filled to seven times five.
 _DIGEST_BYTES, _PADDED_BYTES = 33, 35
+_USUAL_LENGTH = 26
+# The cipher takes no empty text, so all get one more byte.
+_END = b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +35,52 @@ class Pseudonymise:
     Guarantee: tokens are a keyed BLAKE2b (a pseudorandom function, Aumasson et al. 2013): without the key they cannot
     be linked to values even by trying all of them, as a plain hash of an ID number could. With the key they can.
     ``length`` is in characters of base 32, 5 bits each; 26 characters make a collision of a billion values unlikely.
+    ``reversible`` tokens are the value itself under AES-SIV, so they grow with it and tell its length; a token that was
+    changed, or made with another key, is noticed.
+    Reference: RFC 7693 (BLAKE2); RFC 5297 (SIV); RFC 4648, section 6 (base 32).
     """
 
     prefix: str = ""
-    length: int = 26
+    length: int = _USUAL_LENGTH
+    reversible: bool = False
 
     traits: ClassVar[Traits] = Traits(gives="text", keyed=True)
 
     def __post_init__(self) -> None:
         if not 13 <= self.length <= 52:
             raise InvalidParameter(f"length is {self.length}; give 13 to 52 characters")
+        if self.reversible and self.length != _USUAL_LENGTH:
+            raise InvalidParameter("a reversible pseudonym is as long as its value asks; take length out")
 
     def apply(self, column: Any, *, key: bytes) -> Any:
-        return treat_distinct(column, lambda texts: self._tokens(texts, key))
+        make = self._sealed if self.reversible else self._tokens
+        return treat_distinct(column, lambda texts: make(texts, key))
+
+    def reverse(self, column: Any, *, key: bytes) -> Any:
+        """What the tokens stand for. Errors: InvalidParameter if one was not made with this key and policy."""
+        return treat_distinct(column, lambda tokens: self._opened(tokens, key))
+
+    def _sealed(self, texts: list[str], key: bytes) -> list[str]:
+        # Without a nonce SIV is deterministic, which is what makes it a pseudonym.
+        cipher = _siv(key)
+        sealed = [base64.b32encode(cipher.encrypt(text.encode() + _END, None)) for text in texts]
+        return [self.prefix + token.decode("ascii").rstrip("=").lower() for token in sealed]
+
+    def _opened(self, tokens: list[str], key: bytes) -> list[str]:
+        cipher = _siv(key)
+        try:
+            return [self._open(token, cipher) for token in tokens]
+        except (InvalidTag, binascii.Error, ValueError):
+            raise InvalidParameter(
+                "a pseudonym was made with another key, column, domain or policy, or was changed since; nothing is "
+                "turned back"
+            ) from None
+
+    def _open(self, token: str, cipher: AESSIV) -> str:
+        if not token.startswith(self.prefix):
+            raise ValueError
+        text = token[len(self.prefix) :].upper()
+        return cipher.decrypt(base64.b32decode(text + "=" * (-len(text) % 8)), None).removesuffix(_END).decode()
 
     def _tokens(self, texts: list[str], key: bytes) -> list[str]:
         tokens: list[str] = []
@@ -50,7 +90,11 @@ class Pseudonymise:
         return tokens
 
     def describe(self) -> str:
-        return "replaced by a keyed pseudonym"
+        return "replaced by a keyed pseudonym" + (", reversible with the key" if self.reversible else "")
+
+
+def _siv(key: bytes) -> AESSIV:
+    return AESSIV(hashlib.blake2b(key=key, digest_size=64, person=b"privet siv").digest())
 
 
 def _digests(texts: Iterable[str], key: bytes) -> bytes:
