@@ -87,13 +87,13 @@ def load_policy(path: Path) -> Policy:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: this is not TOML: {error}") from None
     try:
-        return read_policy(body)
+        return read_policy(body, folder=path.parent)
     except (InvalidParameter, PluginError) as error:
         raise SpecError(f"{path}: {error}") from None
 
 
-def read_policy(body: Mapping[str, Any]) -> Policy:
-    """Make a policy from plain values.
+def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
+    """Make a policy from plain values; paths in it start from ``folder``.
 
     Errors: InvalidParameter for an unknown key or setting; PluginError for an unknown operator.
 
@@ -109,15 +109,15 @@ def read_policy(body: Mapping[str, Any]) -> Policy:
     columns = body.get("columns", {})
     if not isinstance(columns, Mapping):
         raise InvalidParameter("columns must be a table: write [columns.NAME]")
-    operators = {name: _operator(name, settings) for name, settings in columns.items()}
+    operators = {name: _operator(name, settings, folder) for name, settings in columns.items()}
     domains = {name: _domain(name, operators[name], settings) for name, settings in columns.items()
                if "domain" in settings}  # fmt: skip
-    return Policy(operators, others, domains, _together(body.get("together", []), operators))
+    return Policy(operators, others, domains, _together(body.get("together", []), operators, folder))
 
 
-def _operator(column: str, settings: Any) -> Operator:
+def _operator(column: str, settings: Any, folder: Path) -> Operator:
     place = f"[columns.{column}]"
-    made: Operator = _made(place, settings, beside={"domain"})
+    made: Operator = _made(place, settings, beside={"domain"}, folder=folder)
     if not hasattr(made, "apply"):
         raise InvalidParameter(
             f"{place} {settings['operator']} treats several columns together; write [[together]] with columns = [...]"
@@ -138,15 +138,15 @@ def _domain(column: str, operator: Operator, settings: Mapping[str, Any]) -> str
     return domain
 
 
-def _together(steps: Any, operators: Mapping[str, Operator]) -> tuple[Together, ...]:
+def _together(steps: Any, operators: Mapping[str, Operator], folder: Path) -> tuple[Together, ...]:
     if not isinstance(steps, list):
         raise InvalidParameter("together must be a list of tables: write [[together]]")
-    return tuple(_joint(f"[[together]] number {number}", settings, operators)
+    return tuple(_joint(f"[[together]] number {number}", settings, operators, folder)
                  for number, settings in enumerate(steps, start=1))  # fmt: skip
 
 
-def _joint(place: str, settings: Any, operators: Mapping[str, Operator]) -> Together:
-    made: JointOperator = _made(place, settings, beside={"columns"})
+def _joint(place: str, settings: Any, operators: Mapping[str, Operator], folder: Path) -> Together:
+    made: JointOperator = _made(place, settings, beside={"columns"}, folder=folder)
     columns = settings.get("columns")
     if not isinstance(columns, list) or not columns or not all(isinstance(name, str) for name in columns):
         raise InvalidParameter(f'{place} names no columns; add columns = ["NAME", ...]')
@@ -161,13 +161,13 @@ def _joint(place: str, settings: Any, operators: Mapping[str, Operator]) -> Toge
     return Together(tuple(columns), made)
 
 
-def _made(place: str, settings: Any, *, beside: set[str]) -> Any:
+def _made(place: str, settings: Any, *, beside: set[str], folder: Path) -> Any:
     """An operator from its settings; ``beside`` are keys that the policy reads for itself."""
     if not isinstance(settings, Mapping) or "operator" not in settings:
         raise InvalidParameter(f'{place} names no operator; add operator = "drop" or another')
     kind, name = attribute(FAMILY, str(settings["operator"]), "OPERATOR"), settings["operator"]
     given = {key: value for key, value in settings.items() if key != "operator" and key not in beside}
-    allowed = {item.name: item for item in dataclasses.fields(kind)}
+    allowed = {item.name: item for item in dataclasses.fields(kind) if item.init}
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         known = ", ".join(allowed) or "none"
@@ -175,6 +175,9 @@ def _made(place: str, settings: Any, *, beside: set[str]) -> Any:
     missing = [key for key, item in allowed.items() if key not in given and _is_required(item)]
     if missing:
         raise InvalidParameter(f"{place} {missing[0]!r} is missing; {name} needs it")
+    for key, item in allowed.items():
+        if item.metadata.get("path") and isinstance(given.get(key), str):
+            given[key] = str(folder / given[key])
     try:
         return kind(**given)
     except InvalidParameter as error:
