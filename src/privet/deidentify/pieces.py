@@ -17,8 +17,8 @@ from privet.deidentify.tables import arrow
 
 CSV: Final = (".csv", ".csv.gz", ".txt")
 PARQUET: Final = (".parquet", ".pq")
-# Large enough that the work of a piece outweighs its overhead, small enough that memory stays at some hundred MB.
-PIECE_BYTES: Final = 1 << 23
+# Large enough that the work of a piece outweighs its overhead; Arrow reads up to 32 such pieces of CSV ahead.
+PIECE_BYTES: Final = 1 << 21
 PIECE_ROWS: Final = 1 << 16
 
 
