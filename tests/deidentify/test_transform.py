@@ -127,10 +127,25 @@ def test_every_operator_describes_itself_in_words() -> None:
         "generalise_postcode": {"keep": 2},
         "generalise_number": {"lowest": 0, "highest": 10, "width": 5},
         "shift_date": {"days": 3},
+        "format_preserving": {"kind": "phone"},
+        "microaggregate": {"k": 3},
+        "rank_swap": {"percent": 5},
+        "randomise": {"change": 0.1},
+        "add_noise": {"stddev": 1},
+        "top_bottom_code": {"highest": 90},
+        "round_number": {"to": 5},
+        "age_band": {"on": "2026-01-01"},
+        "generalise_category": {"tree": {"top": ["leaf"]}},
+        "faker": {"provider": "company"},
+        "suppress_rare": {"k": 3},
     }
     for name in names("privet.deidentify.operators"):
-        policy = read_policy({"columns": {"c": {"operator": name, **settings.get(name, {})}}})
-        assert policy.operator("c").describe()
+        body = {"operator": name, **settings.get(name, {})}
+        if name == "suppress_rare":
+            policy = read_policy({"together": [{**body, "columns": ["c"]}]})
+            assert policy.together[0].operator.describe()
+        else:
+            assert read_policy({"columns": {"c": body}}).operator("c").describe()
 
 
 def test_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:

@@ -32,6 +32,16 @@ def load_or_create_key(path: Path) -> bytes:
     return key
 
 
+def load_key(path: Path) -> bytes:
+    """Read a key that is there; none is made, because only the old one undoes what it did.
+
+    Errors: InvalidParameter if there is none, others can read it, or it does not hold a key.
+    """
+    if not path.is_file():
+        raise InvalidParameter(f"there is no key file {path}; give the one that the table was treated with")
+    return _load(path)
+
+
 def _load(path: Path) -> bytes:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise InvalidParameter(f"others may read the key file {path}; run: chmod 600 {path}")
@@ -48,4 +58,21 @@ def _load(path: Path) -> bytes:
 
 def column_key(key: bytes, *, column: str) -> bytes:
     """A key for one column, so that equal values in different columns get unrelated tokens."""
-    return hashlib.blake2b(column.encode(), key=key, digest_size=32, person=b"privet column").digest()
+    return _derived(key, column, person=b"privet column")
+
+
+def domain_key(key: bytes, *, domain: str) -> bytes:
+    """A key that all columns of a domain share, so that one person has one token in all of them.
+
+    A domain and a column of the same name have unrelated keys.
+    """
+    return _derived(key, domain, person=b"privet domain")
+
+
+def joint_key(key: bytes, *, columns: tuple[str, ...]) -> bytes:
+    """A key for several columns that are treated together."""
+    return _derived(key, "".join(f"{len(name)}:{name}" for name in columns), person=b"privet together")
+
+
+def _derived(key: bytes, name: str, *, person: bytes) -> bytes:
+    return hashlib.blake2b(name.encode(), key=key, digest_size=32, person=person).digest()

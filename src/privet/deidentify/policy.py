@@ -4,42 +4,78 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from privet.core.errors import InvalidParameter, PluginError, SpecError
 from privet.core.plugins import attribute
+from privet.deidentify.keys import column_key, domain_key, joint_key
+from privet.deidentify.operator import FAMILY, JointOperator, Operator
 
-FAMILY = "privet.deidentify.operators"
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """An operator that treats several columns at once, after each has been treated by itself."""
 
-class Operator(Protocol):
-    """Treats one column; ``key`` is the column's own."""
-
-    def apply(self, column: Any, *, key: bytes) -> Any: ...
-
-    def describe(self) -> str: ...
+    columns: tuple[str, ...]
+    operator: JointOperator
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """An operator for each named column, and what becomes of the others: refused, kept or dropped."""
+    """An operator for each named column, and what becomes of the others: refused, kept or dropped.
+
+    Columns of one domain share a key, so that one person has one pseudonym in all of them. ``together`` follows once
+    every column has been treated, in the order of the file; a column named only there is kept until then.
+    """
 
     columns: Mapping[str, Operator]
     others: Literal["refuse", "keep", "drop"] = "refuse"
+    domains: Mapping[str, str] = field(default_factory=dict)
+    together: tuple[Together, ...] = ()
 
     def operator(self, column: str) -> Operator:
-        """What is done to a column. Errors: InvalidParameter if the policy does not say."""
+        """What is done to a column by itself. Errors: InvalidParameter if the policy does not say."""
         if column in self.columns:
             return self.columns[column]
-        if self.others == "refuse":
+        joint = any(column in step.columns for step in self.together)
+        if self.others == "refuse" and not joint:
             raise InvalidParameter(
                 f'the policy says nothing about column {column!r}; add [columns.{column}], or others = "keep" or "drop"'
             )
-        found: Operator = attribute(FAMILY, self.others, "OPERATOR")()
+        found: Operator = attribute(FAMILY, "keep" if joint else self.others, "OPERATOR")()
         return found
+
+    def person(self, column: str) -> str | None:
+        """The column that says whose cell it is, where the column's operator asks for one."""
+        return getattr(self.operator(column), "person", "") or None
+
+    def key(self, key: bytes, *, column: str) -> bytes:
+        """The key that a column is treated with: its own, its domain's, or that of the column naming the person."""
+        owner = self.person(column) or column
+        if owner in self.domains:
+            return domain_key(key, domain=self.domains[owner])
+        return column_key(key, column=owner)
+
+    def joint_key(self, key: bytes, *, step: Together) -> bytes:
+        """The key that several columns are treated with together."""
+        return joint_key(key, columns=step.columns)
+
+    def check_columns(self, names: Iterable[str]) -> None:
+        """Hold the policy against the names of a table's columns, before any row is read.
+
+        Errors: InvalidParameter if it names one that is not there, or says nothing about one that is.
+        """
+        there = tuple(names)
+        persons = [getattr(operator, "person", "") for operator in self.columns.values()]
+        joint = [name for step in self.together for name in step.columns]
+        for name in [*self.columns, *filter(None, persons), *joint]:
+            if name not in there:
+                raise InvalidParameter(f"the policy names column {name!r}, which the table does not have")
+        for name in there:
+            self.operator(name)
 
 
 def load_policy(path: Path) -> Policy:
@@ -51,50 +87,104 @@ def load_policy(path: Path) -> Policy:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: this is not TOML: {error}") from None
     try:
-        return read_policy(body)
+        return read_policy(body, folder=path.parent)
     except (InvalidParameter, PluginError) as error:
         raise SpecError(f"{path}: {error}") from None
 
 
-def read_policy(body: Mapping[str, Any]) -> Policy:
-    """Make a policy from plain values.
+def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
+    """Make a policy from plain values; paths in it start from ``folder``.
 
     Errors: InvalidParameter for an unknown key or setting; PluginError for an unknown operator.
 
     >>> read_policy({"columns": {"name": {"operator": "drop"}}}).operator("name").describe()
     'dropped'
     """
-    unknown = set(body) - {"columns", "others"}
+    unknown = set(body) - {"columns", "others", "together"}
     if unknown:
-        raise InvalidParameter(f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns and others")
+        raise InvalidParameter(f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns, others and together")
     others = body.get("others", "refuse")
     if others not in ("refuse", "keep", "drop"):
         raise InvalidParameter(f'others is {others!r}; give "refuse", "keep" or "drop"')
     columns = body.get("columns", {})
     if not isinstance(columns, Mapping):
         raise InvalidParameter("columns must be a table: write [columns.NAME]")
-    return Policy({name: _operator(name, settings) for name, settings in columns.items()}, others)
+    operators = {name: _operator(name, settings, folder) for name, settings in columns.items()}
+    domains = {name: _domain(name, operators[name], settings) for name, settings in columns.items()
+               if "domain" in settings}  # fmt: skip
+    return Policy(operators, others, domains, _together(body.get("together", []), operators, folder))
 
 
-def _operator(column: str, settings: Any) -> Operator:
+def _operator(column: str, settings: Any, folder: Path) -> Operator:
+    place = f"[columns.{column}]"
+    made: Operator = _made(place, settings, beside={"domain"}, folder=folder)
+    if not hasattr(made, "apply"):
+        raise InvalidParameter(
+            f"{place} {settings['operator']} treats several columns together; write [[together]] with columns = [...]"
+        )
+    if getattr(made, "person", "") == column:
+        raise InvalidParameter(f"{place} person is the column itself; name the column that says whose row it is")
+    return made
+
+
+def _domain(column: str, operator: Operator, settings: Mapping[str, Any]) -> str:
+    place, domain = f"[columns.{column}]", settings["domain"]
+    if not isinstance(domain, str) or not domain.strip():
+        raise InvalidParameter(f"{place} domain must be a name; columns of one name share their pseudonyms")
+    if not operator.traits.keyed:
+        raise InvalidParameter(f"{place} {settings['operator']} uses no key, so a domain means nothing; take it out")
+    if getattr(operator, "person", ""):
+        raise InvalidParameter(f"{place} has a person, whose column's domain counts; take the domain out here")
+    return domain
+
+
+def _together(steps: Any, operators: Mapping[str, Operator], folder: Path) -> tuple[Together, ...]:
+    if not isinstance(steps, list):
+        raise InvalidParameter("together must be a list of tables: write [[together]]")
+    return tuple(_joint(f"[[together]] number {number}", settings, operators, folder)
+                 for number, settings in enumerate(steps, start=1))  # fmt: skip
+
+
+def _joint(place: str, settings: Any, operators: Mapping[str, Operator], folder: Path) -> Together:
+    made: JointOperator = _made(place, settings, beside={"columns"}, folder=folder)
+    columns = settings.get("columns")
+    if not isinstance(columns, list) or not columns or not all(isinstance(name, str) for name in columns):
+        raise InvalidParameter(f'{place} names no columns; add columns = ["NAME", ...]')
+    if len(set(columns)) < len(columns):
+        raise InvalidParameter(f"{place} names a column twice; name each once")
+    if not hasattr(made, "apply_together"):
+        raise InvalidParameter(f"{place} {settings['operator']} treats one column; write [columns.NAME]")
+    drop = attribute(FAMILY, "drop", "OPERATOR")
+    gone = [name for name in columns if isinstance(operators.get(name), drop)]
+    if gone:
+        raise InvalidParameter(f"{place} names column {gone[0]!r}, which the policy drops; leave it out in one place")
+    return Together(tuple(columns), made)
+
+
+def _made(place: str, settings: Any, *, beside: set[str], folder: Path) -> Any:
+    """An operator from its settings; ``beside`` are keys that the policy reads for itself."""
     if not isinstance(settings, Mapping) or "operator" not in settings:
-        raise InvalidParameter(f'[columns.{column}] names no operator; add operator = "drop" or another')
-    kind = attribute(FAMILY, str(settings["operator"]), "OPERATOR")
-    given = {name: value for name, value in settings.items() if name != "operator"}
-    allowed = {item.name: item for item in dataclasses.fields(kind)}
-    unknown = set(given) - set(allowed)
+        raise InvalidParameter(f'{place} names no operator; add operator = "drop" or another')
+    kind, name = attribute(FAMILY, str(settings["operator"]), "OPERATOR"), settings["operator"]
+    given = {key: value for key, value in settings.items() if key != "operator" and key not in beside}
+    allowed = {item.name: item for item in dataclasses.fields(kind) if item.init}
+    unknown = sorted(set(given) - set(allowed))
     if unknown:
         known = ", ".join(allowed) or "none"
-        raise InvalidParameter(
-            f"[columns.{column}] {sorted(unknown)[0]!r} is no setting of {settings['operator']}; it has: {known}"
-        )
-    required = [name for name, item in allowed.items() if item.default is dataclasses.MISSING and name not in given]
-    if required:
-        raise InvalidParameter(f"[columns.{column}] {required[0]!r} is missing; {settings['operator']} needs it")
+        raise InvalidParameter(f"{place} {unknown[0]!r} is no setting of {name}; it has: {known}")
+    missing = [key for key, item in allowed.items() if key not in given and _is_required(item)]
+    if missing:
+        raise InvalidParameter(f"{place} {missing[0]!r} is missing; {name} needs it")
+    for key, item in allowed.items():
+        if item.metadata.get("path") and isinstance(given.get(key), str):
+            given[key] = str(folder / given[key])
     try:
-        made: Operator = kind(**given)
+        return kind(**given)
     except InvalidParameter as error:
-        raise InvalidParameter(f"[columns.{column}] {error}") from None
-    except TypeError:
-        raise InvalidParameter(f"[columns.{column}] a setting of {settings['operator']} has the wrong type") from None
-    return made
+        raise InvalidParameter(f"{place} {error}") from None
+    except (TypeError, AttributeError):
+        raise InvalidParameter(f"{place} a setting of {name} has the wrong type") from None
+
+
+def _is_required(item: dataclasses.Field[Any]) -> bool:
+    return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING

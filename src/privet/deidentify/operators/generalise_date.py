@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.operator import Traits
 
 _UNITS = ("month", "year", "decade")
 
@@ -15,6 +16,8 @@ class GeneraliseDate:
     """Keeps less of a date; a cell that is no date becomes missing rather than stay exact."""
 
     to: str
+
+    traits: ClassVar[Traits] = Traits(gives="text")
 
     def __post_init__(self) -> None:
         if self.to not in _UNITS:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.operator import Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class GeneraliseNumber:
     width: float
     lowest: float
     highest: float
+
+    traits: ClassVar[Traits] = Traits(gives="text")
 
     def __post_init__(self) -> None:
         if not self.width > 0 or not self.lowest + self.width <= self.highest:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.operator import Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,8 @@ class GeneralisePostcode:
     """``keep`` characters stay; the rest become asterisks, so that lengths do not tell more."""
 
     keep: int
+
+    traits: ClassVar[Traits] = Traits(gives="text")
 
     def __post_init__(self) -> None:
         if not 0 <= self.keep <= 8:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from privet.deidentify.operator import Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +13,8 @@ class Keep:
     """Changes nothing. A column in which direct identifiers were found is kept only with a written ``reason``."""
 
     reason: str = ""
+
+    traits: ClassVar[Traits] = Traits(gives="same")
 
     def apply(self, column: Any, *, key: bytes) -> Any:
         return column

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from privet.deidentify.operator import Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +13,8 @@ class Redact:
     """Keeps only which cells were filled."""
 
     text: str = "[redacted]"
+
+    traits: ClassVar[Traits] = Traits(gives="text")
 
     def apply(self, column: Any, *, key: bytes) -> Any:
         return column.astype(object).where(column.isna(), self.text)

@@ -1,0 +1,132 @@
+"""``privet deidentify`` as people meet it: one file in, one out, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from privet.cli import main
+
+pandas = pytest.importorskip("pandas")
+pytest.importorskip("pyarrow")
+
+POLICY = """
+others = "keep"
+[columns.id]
+operator = "pseudonymise"
+reversible = true
+[columns.born]
+operator = "generalise_date"
+to = "year"
+"""
+
+
+@pytest.fixture
+def privet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["privet", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main.run()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "people.csv").write_text("id,born,n\nA1,1980-01-02,1\nB2,1990-01-02,2\n", encoding="utf-8")
+    (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_file_is_treated_and_turned_back(privet, folder: Path) -> None:
+    code, out, err = privet("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv", "--json")
+    assert code == 0, err
+    assert json.loads(out)["rows"] == 2
+    safe = pandas.read_csv("safe.csv")
+    assert safe["born"].tolist() == [1980, 1990]
+    assert not set(safe["id"]) & {"A1", "B2"}
+    code, out, err = privet("deidentify", "--reverse", "safe.csv", "--policy", "policy.toml", "-o", "back.parquet")
+    assert code == 0, err
+    assert "again" in out
+    assert pandas.read_parquet("back.parquet")["id"].tolist() == ["A1", "B2"]
+    assert (folder / "back.parquet").stat().st_mode & 0o077 == 0
+
+
+def test_the_account_decides_and_the_ledger_knows(privet, folder: Path) -> None:
+    terms = ("--epsilon", "1", "--delta", "1e-6")
+    assert privet("ledger", "create", "open", *terms, "--allow-no-guarantee")[0] == 0
+    assert privet("ledger", "create", "closed", *terms)[0] == 0
+    command = ("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv", "--account")
+    code, _, err = privet(*command, "closed")
+    assert code == 3, err
+    assert not (folder / "safe.csv").exists()
+    assert privet(*command, "open")[0] == 0
+    history = privet("ledger", "history", "open", "--json")[1]
+    assert "de-identified table" in history
+    assert (folder / "safe.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("policy", "arguments", "words"),
+    [
+        ("[columns.nobody]\noperator = 'drop'\n", (), "policy.toml: the policy names column 'nobody'"),
+        ("[columns.id]\noperator = 'drop'\n", (), "says nothing about column 'born'"),
+        ("[columns.id]\noperator = 'mask'\nlast = -1\n", (), "[columns.id] first is"),
+        (POLICY, ("-o", "people.csv"), "another name"),
+        (POLICY, ("-o", "safe.xlsx"), "neither CSV"),
+        (POLICY, ("--reverse",), "no key file"),
+        (POLICY.replace("reversible = true", ""), ("--reverse",), "calls no column"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_before_anything_is_made(
+    privet, folder: Path, policy: str, arguments: tuple[str, ...], words: str
+) -> None:
+    (folder / "policy.toml").write_text(policy, encoding="utf-8")
+    code, _, err = privet("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv", *arguments)
+    assert code == 2
+    assert words in err
+    assert sorted(path.name for path in folder.iterdir()) == ["people.csv", "policy.toml"]
+
+
+def test_kept_identifiers_are_refused_and_nothing_is_left(privet, folder: Path) -> None:
+    rows = "".join(f"someone{number}@example.org\n" for number in range(30))
+    (folder / "people.csv").write_text("mail\n" + rows, encoding="utf-8")
+    (folder / "policy.toml").write_text('others = "keep"\n', encoding="utf-8")
+    code, _, err = privet("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv")
+    assert code == 4
+    assert "direct identifiers" in err
+    assert "someone" not in err
+    assert not (folder / "safe.csv").exists()
+
+
+def test_help_shows_an_example(privet) -> None:
+    code, out, _ = privet("deidentify", "--help")
+    assert code == 0
+    assert "-o safe.csv" in " ".join(out.split())
+
+
+def test_stopping_leaves_nothing(folder: Path) -> None:
+    row = "A123,1980-01-02,1\n"
+    (folder / "people.csv").write_text("id,born,n\n" + row * 3_000_000, encoding="utf-8")
+    command = [sys.executable, "-m", "privet", "deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv"]
+    source = str(Path(__file__).parents[2] / "src")
+    running = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": source})
+    deadline = time.monotonic() + 300
+    while not (folder / "pseudonym.key").exists() and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=300) == 130
+    assert sorted(path.name for path in folder.iterdir()) == ["people.csv", "policy.toml", "pseudonym.key"]
