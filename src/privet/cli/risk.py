@@ -53,7 +53,7 @@ def risk(
         return
     _show(source, found, direct)
     if suggest is not None:
-        typer.echo(f"\nwrote {suggest}, a draft: read it, then: privet deid apply {source} --policy {suggest} ...")
+        typer.echo(f"\nwrote {suggest}, a draft: read it, then: privet deidentify {source} --policy {suggest} -o OUT")
 
 
 def _read(path: Path) -> Any:
