@@ -142,10 +142,12 @@ def wrapped_in(kind: str) -> dict[str, Any]:
     return {"before": spread, "after": weights(model), "rows": rows}
 
 
-def fitted(checkpoint: str) -> dict[str, Any]:
+def fitted(checkpoint: str, *, sharded: bool = False) -> dict[str, Any]:
     from privet.training.fitting import fit
 
     module, seen = network(), []
+    if sharded:
+        shard(module, ["0"])
     made = fit(
         module,
         TensorDataset(*data().tensors[:2]),

@@ -97,8 +97,9 @@ def test_wrappers_for_several_processes_are_taken_off(ranks, kind: str) -> None:
     require_same_update(answers, replayed(answers, jobs.network(), sums=flat))
 
 
-def test_fitting_is_done_by_all(ranks, tmp_path) -> None:
-    first, second = ranks.run("fitted", checkpoint=str(tmp_path / "loop.pt"))
+@pytest.mark.parametrize("sharded", [False, True])
+def test_fitting_is_done_by_all(ranks, tmp_path, sharded: bool) -> None:
+    first, second = ranks.run("fitted", checkpoint=str(tmp_path / "loop.pt"), sharded=sharded)
     assert first["steps"] == second["steps"] == [10, 20]
     assert first["released"]
     assert not second["released"]
