@@ -12,7 +12,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch import nn  # noqa: E402
 
-from privet.core.errors import PermitError  # noqa: E402
+from privet.core.errors import InvalidParameter, PermitError  # noqa: E402
 from privet.training.engine.criterion import PrivateCriterion  # noqa: E402
 from privet.training.per_example.piece import Piece  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
@@ -83,7 +83,7 @@ def test_ignored_targets_and_wrong_ones_are_the_criterion_s_own_business(outside
     assert not found[1].any()
     assert found[[0, 2, 3]].any(dim=1).all()
     torch.testing.assert_close(found[2], out[2].softmax(0) - nn.functional.one_hot(torch.tensor(2), outside))
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises(InvalidParameter, match="none of the classes"):
         criterion.slope(out, torch.tensor([0, outside, 2, 1]))
 
 

@@ -58,7 +58,14 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
 
     def _single(self, outputs: Any, targets: Any, *, shape: Sequence[int] | None) -> Tensor:
         """Every example's loss. Shapes: to (examples,)."""
-        losses, kept = self.each(outputs, targets), self._kept(targets)
+        try:
+            losses, kept = self.each(outputs, targets), self._kept(targets)
+        except IndexError:
+            # PyTorch's own words would tell somebody's target.
+            raise InvalidParameter(
+                "a target is none of the classes that the module has an output for; number classes from 0, and give "
+                "the last layer an output for each"
+            ) from None
         examples = len(targets) if shape is None else shape[0]
         if not losses.dim() or len(losses) != len(targets) or (shape is not None and len(losses) % max(1, examples)):
             raise InvalidParameter('the criterion gives no loss for each example with reduction="none"; give another')
