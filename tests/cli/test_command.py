@@ -75,8 +75,8 @@ def test_the_bill_that_does_not_fit_has_its_own_exit_code(privet, tmp_path: Path
         ("study", "nothing"),
         ("nothing",),
         ("ledger", "show", "--ledger", "sqlite:///none.db", "people"),
-        ("deid", "scan", "none.csv"),
-        ("deid", "risk", "none.csv", "--quasi", "age"),
+        ("detect", "none.csv"),
+        ("risk", "none.csv", "--quasi", "age"),
         ("account", "calibrate", "--epsilon", "0", "--delta", "1e-5", "--relation", "add-or-remove-one"),
         ("account", "price", "--noise-multiplier", "-1", "--delta", "1e-5", "--relation", "add-or-remove-one"),
     ],
@@ -157,33 +157,33 @@ def test_account_prices_every_sampling(privet) -> None:
     assert risk["epsilon"] <= 1
 
 
-def test_deid_commands(privet, tmp_path: Path) -> None:
+def test_from_detection_to_risk_by_commands(privet, tmp_path: Path) -> None:
     write_small(tmp_path)
     people, safe = tmp_path / "people.csv", tmp_path / "safe.csv"
-    scanned = {item["column"]: item["kind"] for item in json.loads(privet("deid", "scan", people, "--json").out)}
+    scanned = {item["column"]: item["kind"] for item in json.loads(privet("detect", people, "--json").out)}
     assert scanned["email"] == "email"
     url = f"sqlite:///{tmp_path / 'book.db'}"
     given = (people, "--policy", tmp_path / "policy.toml", "--out", safe, "--key", tmp_path / "key", "--ledger", url)
     terms = ("--ledger", url, "--epsilon", "1", "--delta", "1e-6")
     privet("ledger", "create", "strict", *terms)
-    refused = privet("deid", "apply", *given, "--account", "strict")
+    refused = privet("deidentify", *given, "--account", "strict")
     assert refused.code in (3, 4)
     assert not safe.exists()
     privet("ledger", "create", "open", *terms, "--allow-no-guarantee")
-    applied = privet("deid", "apply", *given, "--account", "open")
+    applied = privet("deidentify", *given, "--account", "open")
     assert applied.code == 0, applied.err
     assert "no guarantee" in applied.out
     (claim,) = json.loads(privet("ledger", "history", "open", "--ledger", url, "--json").out)
     assert (claim["state"], claim["epsilon"]) == ("committed", None)
     assert "@" not in safe.read_text(encoding="utf-8")
-    risk = json.loads(privet("deid", "risk", safe, "--quasi", "age", "--quasi", "sex", "--json").out)
-    assert risk["rows"] == 600
-    assert privet("deid", "risk", safe, "--quasi", "shoe").code == 2
+    risk = json.loads(privet("risk", safe, "--quasi", "age", "--quasi", "sex", "--json").out)
+    assert risk["before"]["rows"] == 600
+    assert privet("risk", safe, "--quasi", "shoe").code == 2
 
 
 def test_help_names_every_noun(privet) -> None:
     text = privet("--help").out
-    for noun in ("demo", "study", "ledger", "account", "deid", "risk", "audit"):
+    for noun in ("demo", "study", "ledger", "account", "detect", "deidentify", "risk", "vault", "audit"):
         assert noun in text
     assert privet("--version").out.startswith("privet ")
 

@@ -1,105 +1,123 @@
-"""``privet deid``: find identifiers, apply a policy, measure what risk is left. For the owner of the data."""
+"""``privet deidentify``: treat a file of any size by a policy, or turn its reversible pseudonyms back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from privet.cli.display import Json, emit_json, table
-from privet.core.durable import write_whole
+from privet.cli.display import Json, emit_json
+from privet.core.durable import whole_file
 from privet.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from privet.core.sealed import Release
-    from privet.ledger import Ledger
+    from privet.ledger import Account
 
-app = typer.Typer(help="De-identify tables and measure the risk that is left.", no_args_is_help=True)
-
-Source = Annotated[Path, typer.Argument(help="A CSV or Parquet file.")]
-
-
-def _read(path: Path) -> Any:
-    from privet.study.tables import column_names, read_table
-
-    column_names(path)
-    return read_table(path)
+# Restored identifiers are for whoever runs the command.
+_PRIVATE, _READABLE = 0o600, 0o644
 
 
-@app.command()
-def scan(source: Source, as_json: Json = False) -> None:
-    """Which columns hold identifiers. What this prints is read from the data and has no guarantee."""
-    from privet.deidentify.detect import find_in_table
-
-    found = find_in_table(_read(source))
-    if as_json:
-        emit_json([item.to_json() for item in found])
-        return
-    rows = [(item.column, item.kind or "-", f"{item.share:.1%}", item.why) for item in found]
-    table(f"Identifiers in {source.name}", columns=["column", "kind", "cells", "why"], rows=rows)
-
-
-@app.command()
-def risk(
-    source: Source,
-    quasi: Annotated[list[str], typer.Option("--quasi", help="A quasi-identifier; repeat for each.")],
-    as_json: Json = False,
-) -> None:
-    """k and uniqueness over quasi-identifiers. What this prints is read from the data and has no guarantee."""
-    from privet.deidentify.risk import reidentification_risk
-
-    frame = _read(source)
-    missing = [name for name in quasi if name not in frame.columns]
-    if missing:
-        raise InvalidParameter(f"{source.name} has no column {missing[0]!r}; it has: {', '.join(frame.columns)}")
-    found = reidentification_risk(frame, quasi_identifiers=tuple(quasi))
-    if as_json:
-        emit_json(found.to_json())
-        return
-    rows = [
-        (name.replace("_", " "), value)
-        for name, value in found.to_json().items()
-        if not isinstance(value, (list, dict))
-    ]
-    table(f"Re-identification risk of {source.name}", columns=["what", "value"], rows=rows)
-
-
-@app.command()
-def apply(
-    source: Source,
-    policy: Annotated[Path, typer.Option(help="The policy, a TOML file.")],
-    out: Annotated[Path, typer.Option(help="CSV file to write.")],
-    account: Annotated[str, typer.Option(help="Account that lets the table leave; it must allow no guarantee.")],
-    ledger: Annotated[str, typer.Option("--ledger", envvar="PRIVET_LEDGER")] = "sqlite:///privet.db",
-    key: Annotated[Path, typer.Option(help="Pseudonym key; made with mode 600 if there is none.")] = Path(
+def deidentify(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, of any size.")],
+    policy: Annotated[Path, typer.Option(help="What is done to each column, a TOML file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, CSV or Parquet; whole or not at all.")],
+    key: Annotated[Path, typer.Option(help="Key of the pseudonyms; made with mode 600 if there is none.")] = Path(
         "pseudonym.key"
     ),
+    account: Annotated[
+        str | None, typer.Option(help="Account that lets the table leave; without one, nothing is booked.")
+    ] = None,
+    ledger: Annotated[
+        str, typer.Option("--ledger", envvar="PRIVET_LEDGER", help="Ledger of the account.")
+    ] = "sqlite:///privet.db",
+    reverse: Annotated[bool, typer.Option("--reverse", help="Turn reversible pseudonyms back, with the key.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """De-identify a table by a policy, into a new CSV file. It leaves through the gate, marked as without guarantee."""
+    """De-identify a file by a policy. The result has no guarantee: measure it with 'privet risk'.
+
+    Example: privet deidentify people.csv --policy policy.toml -o safe.csv
+
+    with a policy such as:  others = "drop"   [columns.id] operator = "pseudonymise"   [columns.born]
+    operator = "generalise_date" to = "year". Every operator and its settings: docs/deidentify.md.
+    """
+    released = _released(source, policy, out, key, account=account, ledger=ledger, reverse=reverse)
+    if as_json:
+        emit_json({"out": str(out), **released.value, "claim": released.receipt.claim, "account": account})
+        return
+    booked = f"claim {released.receipt.claim} of account {account!r}" if account else "not booked: no --account"
+    what = "identifiers of people are in it again" if reverse else "it has no guarantee"
+    typer.echo(f"wrote {out}: {released.value['rows']} rows, {booked}; {what}")
+    if not reverse and released.value["held"]:
+        typer.echo(f"held whole in memory: {', '.join(released.value['held'])}", err=True)
+
+
+def _released(
+    source: Path, policy: Path, out: Path, key: Path, *, account: str | None, ledger: str, reverse: bool
+) -> Release[dict[str, Any]]:
+    from privet.deidentify.keys import load_key, load_or_create_key
+    from privet.deidentify.pieces import SourceFile, kind_of
     from privet.deidentify.policy import load_policy
     from privet.ledger import Ledger
-    from privet.study.tables import column_names
 
-    column_names(source)
-    loaded = load_policy(policy)
-    with Ledger.open(ledger, create=False) as opened:
-        released = _released(opened, account, source=source, policy=loaded, key=key)
-    write_whole(out, released.value["table"])
-    typer.echo(f"wrote {out}, claim {released.receipt.claim}. It has no guarantee: measure it with 'privet deid risk'")
+    loaded, names = load_policy(policy), SourceFile(source).schema().names
+    _check(loaded, policy, names, reverse=reverse)
+    kind_of(out)
+    if out.exists() and out.samefile(source):
+        raise InvalidParameter(f"{out} is the file that is read; give --out another name")
+    secret, mode = (load_key(key), _PRIVATE) if reverse else (load_or_create_key(key), _READABLE)
+    with Ledger.open(ledger, create=False) if account else Ledger.in_memory() as opened:
+        payer = opened.account(account) if account else _unbooked(opened)
+        # The file has its name only after the claim is committed; before that nothing has left.
+        with whole_file(out, mode=mode) as sink:
+            work = _work(sink, out=out, policy=loaded, key=secret, reverse=reverse)
+            return _through_the_gate(payer, source, work, reverse=reverse)
 
 
-def _released(opened: Ledger, account: str, *, source: Path, policy: Any, key: Path) -> Release[dict[str, Any]]:
-    from privet.deidentify.keys import load_or_create_key
-    from privet.deidentify.transform import deidentify
-    from privet.study.tables import read_table
+def _check(policy: Any, path: Path, names: list[str], *, reverse: bool) -> None:
+    """Hold the policy against the header, before a key is made or a claim is."""
+    from privet.deidentify.transform import reversible_columns
+
+    try:
+        if reverse:
+            reversible_columns(policy, names=names)
+        else:
+            policy.check_columns(names)
+    except InvalidParameter as error:
+        raise InvalidParameter(f"{path}: {error}") from None
+
+
+def _work(sink: BinaryIO, *, out: Path, policy: Any, key: bytes, reverse: bool) -> Callable[[Path], dict[str, Any]]:
+    from privet.deidentify.stream import deidentify_file, reverse_file, whole_columns
+
+    def work(source: Path) -> dict[str, Any]:
+        treat = reverse_file if reverse else deidentify_file
+        done = treat(source, sink, name=out.name, policy=policy, key=key)
+        held = [] if reverse else list(whole_columns(policy, names=done.columns))
+        return {"rows": done.rows, "columns": list(done.columns), "sha256": done.sha256, "held": held}
+
+    return work
+
+
+def _through_the_gate(
+    payer: Account, source: Path, work: Callable[[Path], dict[str, Any]], *, reverse: bool
+) -> Release[dict[str, Any]]:
     from privet.study.work import WithoutGuarantee
 
-    payer, made = opened.account(account), load_or_create_key(key)
-
-    def treated(frame: Any) -> dict[str, Any]:
-        return {"table": deidentify(frame, policy=policy, key=made).to_csv(index=False)}
-
+    what = "table with pseudonyms turned back" if reverse else "de-identified table"
     unit, relation = payer.spec.unit, payer.spec.relation
-    work = WithoutGuarantee(f"de-identified table of {source.name}", unit, relation, "de-identified table", treated)
-    return payer.release(work, payer.seal_source(lambda: read_table(source)))
+    mechanism = WithoutGuarantee(f"{what} of {source.name}", unit, relation, what, work)
+    return payer.release(mechanism, payer.seal_source(lambda: source))
+
+
+def _unbooked(ledger: Any) -> Account:
+    """An account in memory for this one file: the same gate, and no book that anybody keeps."""
+    from privet.core.neighbours import PrivacyUnit, Relation
+
+    made: Account = ledger.create_account(
+        "one file", unit=PrivacyUnit("row"), relation=Relation.ADD_OR_REMOVE, epsilon=1, delta=0,
+        allow_no_guarantee=True,
+    )  # fmt: skip
+    return made

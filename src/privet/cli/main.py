@@ -14,7 +14,7 @@ import click
 import typer
 
 from privet._version import __version__
-from privet.cli import account, audit, deidentify, demo, ledger, risk, study, treat_file, vault
+from privet.cli import account, audit, deidentify, demo, detect, ledger, risk, study, vault
 from privet.core.errors import BudgetRefused, LedgerError, PrivetError, UnknownAccount
 
 STOPPED, FAULT = 130, 70
@@ -29,11 +29,11 @@ app = typer.Typer(
 app.add_typer(study.app, name="study")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(account.app, name="account")
-app.add_typer(deidentify.app, name="deid")
 app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
+app.command("detect")(detect.detect)
 app.command("risk")(risk.risk)
-app.command("deidentify")(treat_file.deidentify)
+app.command("deidentify")(deidentify.deidentify)
 app.command("demo")(demo.demo)
 
 
