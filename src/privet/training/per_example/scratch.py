@@ -50,11 +50,14 @@ class Scratch:
         self._blocks.clear()
 
 
-def empty(name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """A tensor of any content, of the precision and on the device of ``like``; memory of earlier steps if there is."""
+def empty(name: str, shape: tuple[int, ...], like: Tensor, *, lasting: bool = True) -> Tensor:
+    """A tensor of any content, of the precision and on the device of ``like``; memory of earlier steps if there is.
+
+    What does not outlast the work at hand is not ``lasting``: all places share it.
+    """
     if _active:
         scratch, place = _active[-1]
-        return scratch.take(place, name, shape, like)
+        return scratch.take(place if lasting else None, name, shape, like)
     return torch.empty(shape, dtype=like.dtype, device=like.device)
 
 

@@ -65,7 +65,8 @@ class Convolution(Rule):
         made = empty("weight", (len(x), *module.weight.shape), x)
         key = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation, len(x) > _MANY)
         if key not in self._quickest:
-            sizes = [most for most in (len(x), 16, 1) if most <= len(x)]
+            # More at once would be a little quicker for some, but needs the memory of a whole batch twice.
+            sizes = [most for most in dict.fromkeys((min(len(x), 32), 8, 1)) if most <= len(x)]
             ways: list[Callable[..., None]] = [partial(self._by_groups, most=most) for most in sizes]
             ways += [self._by_columns] if _unfolds(module, x) else []
             times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
@@ -90,7 +91,8 @@ class Convolution(Rule):
         weight = module.weight
         for at in range(0, len(x), _COLUMNS):
             part, out, into = (tensor[at : at + _COLUMNS] for tensor in (x, g, made))
-            columns = empty("columns", (len(part), weight[0].numel(), g[0, 0].numel()), x)
+            shape = (len(part), weight[0].numel(), g[0, 0].numel())
+            columns = empty("columns", shape, x, lasting=False)
             torch._C._nn.im2col(part, weight.shape[2:], module.dilation, padding, module.stride, out=columns)
             torch.bmm(out.flatten(2), columns.transpose(1, 2), out=into.flatten(2))
 
