@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import packed
+from privet.deidentify.classes import alone, packed
 from privet.deidentify.codes import Coded, encode
 
 Columns = tuple[str, ...]
@@ -52,7 +52,7 @@ def special_uniques(table: Any, *, columns: Sequence[str], largest: int = 3) -> 
         raise InvalidParameter(f"largest is {largest}; give 1 to {len(names)}, the number of columns")
     coded = encode(table, columns=names)
     coded.chosen(names)
-    scores, minimal = np.zeros(coded.rows), {}
+    scores, minimal = np.zeros(coded.entries), {}
     below: dict[Columns, NDArray[np.int64]] = {(): np.zeros(0, dtype=np.int64)}
     for size in range(1, largest + 1):
         weight = _weight(size, columns=len(names), largest=largest)
@@ -69,12 +69,11 @@ def special_uniques(table: Any, *, columns: Sequence[str], largest: int = 3) -> 
 
 
 def _newly_unique(coded: Coded, chosen: Columns, known: NDArray[np.int64]) -> NDArray[np.int64]:
-    left = np.ones(coded.rows, dtype=bool)
+    left = np.ones(coded.entries, dtype=bool)
     left[known] = False
     rows = np.flatnonzero(left)
     key, _ = packed([column.take(rows) for column in coded.chosen(chosen)])
-    _, first, counts = np.unique(key, return_index=True, return_counts=True)
-    return np.sort(rows[first[counts == 1]])
+    return np.sort(rows[alone(key, None if coded.counts is None else coded.counts[rows])])
 
 
 def _weight(size: int, *, columns: int, largest: int) -> float:

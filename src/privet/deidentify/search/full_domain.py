@@ -196,13 +196,13 @@ class _Search:
 def _distinct(coded: Coded, names: Sequence[str]) -> Groups:
     columns = coded.chosen(names)
     codes = np.stack([column.codes.astype(np.int64) for column in columns])
-    key, size = np.zeros(coded.rows, dtype=np.int64), 1
+    key, size = np.zeros(coded.entries, dtype=np.int64), 1
     for column, code in zip(columns, codes, strict=True):
         if size * column.levels >= 2**62:
             key = np.unique(key, return_inverse=True)[1].astype(np.int64)
             size = int(key.max(initial=0)) + 1
         key, size = key * column.levels + code, size * column.levels
-    first, counts = joined(key, size, np.ones(coded.rows, dtype=np.int64))
+    first, counts = joined(key, size, np.ones(coded.rows, dtype=np.int64) if coded.counts is None else coded.counts)
     return Groups((0,) * len(names), codes[:, first], counts)
 
 
@@ -214,4 +214,4 @@ def classes_at(
         name: Column(ladder.codes[level][column.codes], ladder.names[level])
         for name, column, ladder, level in zip(names, coded.chosen(names), ladders, levels, strict=True)
     }
-    return class_of_each_row(Coded(coded.rows, raised), quasi_identifiers=names)
+    return class_of_each_row(Coded(coded.rows, raised, coded.counts), quasi_identifiers=names)

@@ -69,7 +69,7 @@ def mondrian(table: Any, *, columns: Sequence[str], k: int) -> Partition:
     ['20..21', '20..21', '60..61', '60..61']
     """
     KAnonymity(k)
-    coded = encode(table, columns=columns)
+    coded = encode(table, columns=columns).each_row()
     chosen = coded.chosen(list(columns))
     if 0 < coded.rows < k:
         raise InvalidParameter(f"the table has {coded.rows} rows; fewer than k = {k} cannot be hidden among each other")

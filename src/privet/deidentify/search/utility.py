@@ -52,7 +52,7 @@ def utility_of(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[st
     """
     KAnonymity(k)
     names = list(levels)
-    coded = encode(table, columns=names)
+    coded = encode(table, columns=names).each_row()
     ladders = ladders_of(coded, {name: hierarchies[name] for name in names})
     at = tuple(levels[name] for name in names)
     of_row, sizes = classes_at(coded, names, ladders, at)
