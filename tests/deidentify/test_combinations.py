@@ -16,7 +16,7 @@ from privet.core.errors import InvalidParameter
 from privet.deidentify.anonymity import anonymity_of
 from privet.deidentify.attackers import attacker_risks
 from privet.deidentify.codes import Coded, encode
-from privet.deidentify.combinations import LARGE, combinations_of, is_large, opened
+from privet.deidentify.combinations import LARGE, DatabaseTable, combinations_of, is_large, opened
 from privet.deidentify.discovery import discover
 from privet.deidentify.hierarchies import Suppression
 from privet.deidentify.linkage import link
@@ -90,7 +90,7 @@ def test_duckdb_counts_what_the_rows_say(found: Rows) -> None:
     assert coded.counts is not None
     seen = dict(zip(zip(*cells, strict=True), coded.counts.tolist(), strict=True))
     assert seen == Counter((two, one, ill) for one, two, ill in found)
-    assert figures(table) == figures(as_columns(found))
+    assert figures(DatabaseTable(table)) == figures(as_columns(found))
 
 
 # What CSV can do to a cell, and what must come back.
@@ -134,7 +134,7 @@ def test_a_broken_file_is_told_without_its_cells(tmp_path: Path) -> None:
     path = tmp_path / "broken.csv"
     path.write_text("a,b\nsecret,1\nsecret\n", encoding="utf-8")
     with pytest.raises(InvalidParameter, match="could not be counted") as caught, opened(path) as table:
-        combinations_of(table, columns=["a"])
+        table.combinations(["a"])
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     with pytest.raises(InvalidParameter, match="engine"), opened(path, engine="abacus"):
@@ -169,7 +169,7 @@ def test_spark_counts_what_duckdb_counts(spark: Any, people: Path) -> None:
     found = []
     for engine in ("duckdb", "spark"):
         with opened(people, engine=engine) as table:
-            coded = combinations_of(table, columns=["c1", "c0"])
+            coded = table.combinations(["c1", "c0"])
         order = np.lexsort([column.codes for column in coded.columns.values()])
         columns = [(column.labels, column.codes[order].tolist()) for column in coded.columns.values()]
         found.append((columns, coded.counts[order].tolist()))

@@ -71,9 +71,9 @@ class Coded:
 
 
 def encode(table: Any, *, columns: Sequence[str] | None = None) -> Coded:
-    """Code a table of pandas, Polars, Arrow or Ibis, or a mapping of columns; a coded table is returned as it is.
+    """Code a table of pandas, Polars or Arrow, or a mapping of names to columns; a coded table is returned as it is.
 
-    Of an Ibis table the database counts the distinct combinations of the columns, and only these are coded.
+    What counts its combinations itself, as a ``DatabaseTable`` does, is asked for them.
 
     A missing cell is a value of its own. Text that is all numbers is ordered as numbers.
     Errors: InvalidParameter if a named column is not there, or columns differ in length.
@@ -86,10 +86,9 @@ def encode(table: Any, *, columns: Sequence[str] | None = None) -> Coded:
         if columns is not None:
             table.chosen(columns)
         return table
-    if type(table).__module__.startswith("ibis."):
-        from privet.deidentify.combinations import combinations_of
-
-        return combinations_of(table, columns=columns)
+    if hasattr(type(table), "combinations"):
+        counted: Coded = table.combinations(columns)
+        return counted
     there = [str(name) for name in _names(table)]
     missing = [name for name in columns or () if name not in there]
     if missing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from privet.core.errors import InvalidParameter, MissingDependency, PrivetError
 from privet.deidentify.codes import Coded, Column, codes_of_arrow, in_order
 from privet.deidentify.pieces import SourceFile, kind_of
+from privet.deidentify.tables import frame_of
 
 # Files above this are counted by the database: text of a CSV grows about threefold in memory, Parquet tenfold or more.
 LARGE: Final[Mapping[str, int]] = {"csv": 250_000_000, "parquet": 50_000_000}
@@ -29,6 +31,30 @@ def is_large(path: Path) -> bool:
     """Whether a file is rather counted by a database than read into memory: CSV above 250 MB, packed or Parquet 50."""
     packed = kind_of(path) == "parquet" or path.name.endswith(".gz")
     return path.stat().st_size > LARGE["parquet" if packed else "csv"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTable:
+    """An Ibis table, of whatever database: everything that measures a table takes it, and counts its combinations.
+
+    Guarantee: the same figures as of the rows.
+
+    >>> import ibis, pyarrow
+    >>> from privet.deidentify.anonymity import anonymity_of
+    >>> people = ibis.memtable(pyarrow.table({"sex": ["f", "m", "f", "m"], "age": [30, 40, 30, 40]}))
+    >>> anonymity_of(DatabaseTable(people), quasi_identifiers=["sex", "age"]).k
+    2
+    """
+
+    table: Any
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.table.columns)
+
+    def combinations(self, columns: Sequence[str] | None = None) -> Coded:
+        """What ``encode`` asks for."""
+        return combinations_of(self.table, columns=columns)
 
 
 def combinations_of(table: Any, *, columns: Sequence[str] | None = None) -> Coded:
@@ -63,9 +89,27 @@ def combinations_of(table: Any, *, columns: Sequence[str] | None = None) -> Code
     return Coded(int(times.sum()), {name: column.column() for name, column in growing.items()}, times)
 
 
+def first_cells(path: Path, *, filled: int = 2000) -> Any:
+    """The first filled cells of each column as a pandas frame, for whoever judges a column by as many.
+
+    Reads no further than is needed. Columns that have fewer are filled up with missing cells.
+    """
+    import pandas
+
+    file = SourceFile(path)
+    cells: dict[str, list[Any]] = {name: [] for name in file.schema().names}
+    for piece in file.pieces():
+        frame = frame_of(piece)
+        for name, seen in cells.items():
+            seen += frame[name].dropna().head(filled - len(seen)).tolist()
+        if all(len(seen) >= filled for seen in cells.values()):
+            break
+    return pandas.DataFrame({name: pandas.Series(seen, dtype=object) for name, seen in cells.items()})
+
+
 @contextlib.contextmanager
-def opened(path: Path, *, engine: str = "duckdb") -> Iterator[Any]:
-    """A CSV or Parquet file as an Ibis table of DuckDB or, for a cluster, Spark; CSV cells are text.
+def opened(path: Path, *, engine: str = "duckdb") -> Iterator[DatabaseTable]:
+    """A CSV or Parquet file as a table of DuckDB or, for a cluster, Spark; CSV cells are text.
 
     What the database must put on disk lies in a folder that only its owner can read and that is removed at the end.
     Errors: MissingDependency without Ibis or the engine; InvalidParameter if the file is broken.
@@ -75,7 +119,12 @@ def opened(path: Path, *, engine: str = "duckdb") -> Iterator[Any]:
         raise InvalidParameter(f"engine is {engine!r}; give one of {', '.join(engines)}")
     names = SourceFile(path).schema().names
     with tempfile.TemporaryDirectory(prefix="privet-") as folder, _quiet(path.name):
-        yield engines[engine](path, names, folder)
+        table = engines[engine](path, names, folder)
+        try:
+            yield DatabaseTable(table)
+        finally:
+            if engine == "duckdb":  # a Spark session is its owner's
+                table.get_backend().disconnect()
 
 
 def _batches(table: Any) -> Iterator[Any]:

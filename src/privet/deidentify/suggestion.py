@@ -33,7 +33,7 @@ def suggest(table: Any, *, findings: tuple[ColumnFinding, ...]) -> tuple[Suggest
     known must replace them before the policy itself may be shown to others.
     """
     coded = encode(table)
-    made = [_suggested(found, coded.columns[found.column]) for found in findings]
+    made = [_suggested(found, coded.columns.get(found.column)) for found in findings]
     return tuple(item for item in made if item is not None)
 
 
@@ -50,7 +50,7 @@ def policy_toml(suggestions: tuple[Suggestion, ...], *, title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _suggested(found: ColumnFinding, column: Column) -> Suggestion | None:
+def _suggested(found: ColumnFinding, column: Column | None) -> Suggestion | None:
     if found.direct:
         if found.kind == "free_text":
             return Suggestion(found.column, "redact", {}, "text with identifiers in it")
@@ -62,7 +62,7 @@ def _suggested(found: ColumnFinding, column: Column) -> Suggestion | None:
         )
     if found.kind == "postcode":
         return Suggestion(found.column, "generalise_postcode", {"keep": 1}, "few people share a whole postcode")
-    return _ranges(found.column, column)
+    return None if column is None else _ranges(found.column, column)
 
 
 def _ranges(name: str, column: Column) -> Suggestion | None:

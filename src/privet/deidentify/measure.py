@@ -1,0 +1,115 @@
+"""Everything that is told of one table's risk, as plain values: for a command, a claim or a page to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privet.deidentify.anonymity import anonymity_of
+from privet.deidentify.attackers import attacker_risks
+from privet.deidentify.classes import classes_of
+from privet.deidentify.codes import Coded, encode
+from privet.deidentify.discovery import discover
+from privet.deidentify.models.k_anonymity import class_sizes
+from privet.deidentify.special_uniques import intrusion_scores, special_uniques
+from privet.deidentify.uniqueness import population_uniqueness
+
+# Minimal sample uniques of this size are looked for, unless more rows and sets would have to be visited than this.
+UNIQUES: Final = 3
+_MOST_VISITS: Final = 20_000_000
+
+
+def measured(
+    table: Any,
+    *,
+    columns: Sequence[str],
+    sensitive: str | None = None,
+    population: int | None = None,
+    largest: int = 4,
+    uniques: int | None = None,
+) -> dict[str, Any]:
+    """Measure a table of any kind that ``encode`` takes over the columns that others may know.
+
+    Guarantee: none; every figure is read from the data. ``uniques`` is the size of the minimal sample uniques to look
+    for; without it 3, but not in tables so large that it would take minutes.
+    Errors: InvalidParameter if a column is not there or a setting cannot be.
+
+    >>> found = measured({"age": [30, 30, 40], "ill": ["y", "n", "y"]}, columns=["age"], sensitive="ill")
+    >>> found["rows"], found["alone"], found["anonymity"]["k"], found["special_uniques"]["rows"]
+    (3, 0.3333333333333333, 1, 1)
+    """
+    names = list(columns)
+    coded = encode(table, columns=[*names, *([sensitive] if sensitive else [])])
+    if not coded.rows:
+        return {"rows": 0, "columns": names}
+    sizes = class_sizes(coded, quasi_identifiers=names)
+    made = {
+        "rows": coded.rows,
+        "columns": names,
+        "alone": float((sizes == 1).sum() / coded.rows),
+        "anonymity": anonymity_of(coded, quasi_identifiers=names, sensitive=sensitive).to_json(),
+        "attackers": attacker_risks(coded, quasi_identifiers=names).to_json(),
+        "discovery": discover(coded, columns=names, largest=largest).to_json(),
+    }
+    if population is not None:
+        made["population"] = population_uniqueness(sizes, population=population).to_json()
+    size = _size(coded, len(names)) if uniques is None else min(uniques, len(names))
+    if size:
+        share = None if population is None else coded.rows / population
+        made["special_uniques"] = _special(coded, names, size, sizes, share)
+    return made
+
+
+def summary(table: Any, *, columns: Sequence[str], worst: int = 3) -> dict[str, Any]:
+    """The few figures that go with a table that leaves: k, the share that is unique, the worst combinations.
+
+    >>> summary({"age": [30, 30, 40]}, columns=["age"])["k"]
+    1
+    """
+    coded = encode(table, columns=columns)
+    if not coded.rows:
+        return {"rows": 0, "k": 0, "unique_share": 0.0, "worst": []}
+    sizes = class_sizes(coded, quasi_identifiers=columns)
+    found = discover(coded, columns=columns, worst=worst).combinations
+    return {
+        "rows": coded.rows,
+        "k": int(sizes.min()),
+        "unique_share": float((sizes == 1).sum() / coded.rows),
+        "worst": [{"columns": list(item.columns), "unique_share": item.unique_share} for item in found],
+    }
+
+
+def unique_share(table: Any, *, columns: Sequence[str]) -> float:
+    """The share of rows that are alone with what some columns say; 0 without a column, as nothing is known then."""
+    if not columns:
+        return 0.0
+    classes = classes_of(table, quasi_identifiers=columns)
+    return float((classes.sizes == 1).sum() / max(1, classes.rows))
+
+
+def _size(coded: Coded, columns: int) -> int:
+    size = min(UNIQUES, columns)
+    return size if coded.entries * columns**size / 6 <= _MOST_VISITS else 0
+
+
+def _special(
+    coded: Coded, names: list[str], size: int, sizes: NDArray[np.int64], share: float | None
+) -> dict[str, Any]:
+    found = special_uniques(coded, columns=names, largest=size)
+    most = sorted(found.rows.items(), key=lambda item: (-len(item[1]), len(item[0])))[:5]
+    made: dict[str, Any] = {
+        "largest": size,
+        "rows": found.special,
+        "share": found.special / coded.rows,
+        "highest_score": float(found.scores.max()),
+        "sets": [{"columns": list(columns), "rows": len(rows)} for columns, rows in most],
+    }
+    if share is not None:
+        risks = intrusion_scores(found.scores, sizes=sizes, sampled=share, columns=len(names))
+        special = risks[found.scores > 0]
+        made |= {"right_match_max": float(special.max(initial=0.0)),
+                 "right_match_mean": float(special.mean()) if len(special) else 0.0}  # fmt: skip
+    return made
