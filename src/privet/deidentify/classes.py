@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
 from privet.deidentify.codes import Coded, Column, aligned, encode
+
+# What joined classes do to a model: the whole meets it wherever one part does ("larger"), or wherever all do ("union").
+Joins = Literal["larger", "union"]
 
 # A key of so few possible values for each row is counted by a table instead of being sorted.
 _FEW = 2
@@ -50,6 +53,32 @@ class Classes:
         return self.sensitive
 
 
+class Model(Protocol):
+    """A model that says of each class by itself whether it is anonymous enough; searches need to know how it joins."""
+
+    joins: ClassVar[Any]
+
+    def meets(self, classes: Classes) -> NDArray[np.bool_]: ...
+
+
+def all_meet(models: Sequence[Model], classes: Classes) -> NDArray[np.bool_]:
+    """Whether each class meets every model."""
+    met = np.ones(len(classes.sizes), dtype=bool)
+    for model in models:
+        met &= model.meets(classes)
+    return met
+
+
+def searchable(models: Sequence[Any]) -> tuple[Model, ...]:
+    """The models, if a search can hold them. Errors: InvalidParameter if one does not judge classes by themselves."""
+    for model in models:
+        if getattr(model, "joins", None) not in ("larger", "union"):
+            raise InvalidParameter(
+                f"{type(model).__name__} does not judge a class by itself, so no search can hold it; check its result"
+            )
+    return tuple(models)
+
+
 def classes_of(table: Any, *, quasi_identifiers: Sequence[str], sensitive: str | None = None) -> Classes:
     """Group the rows of a table (or of one that ``encode`` made) by their quasi-identifiers.
 
@@ -67,7 +96,7 @@ def classes_of(table: Any, *, quasi_identifiers: Sequence[str], sensitive: str |
     keys = coded.chosen(names)
     if sensitive is None:
         return Classes(count(*packed(keys), counts=coded.counts)[1])
-    return _with_cells(keys, coded.chosen([sensitive])[0], coded.counts)
+    return cells_of(*packed(keys), sensitive=coded.chosen([sensitive])[0], counts=coded.counts)
 
 
 def class_of_each_row(table: Any, *, quasi_identifiers: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -143,15 +172,22 @@ def _tallied(key: NDArray[Any], levels: int, counts: NDArray[np.int64] | None) -
     return made
 
 
-def _with_cells(keys: list[Column], sensitive: Column, weights: NDArray[np.int64] | None) -> Classes:
+def cells_of(key: NDArray[Any], levels: int, *, sensitive: Column, counts: NDArray[np.int64] | None = None) -> Classes:
+    """Classes of equal keys, and what each holds of a sensitive column."""
     # The sensitive code is packed last: cells of one class lie together, and a division takes the class back out.
-    found, counts = count(*packed([*keys, sensitive]), counts=weights)
-    of_key, value = np.divmod(found, found.dtype.type(max(1, sensitive.levels)))
+    many = max(1, sensitive.levels)
+    if levels * many >= 2**63:
+        key, levels = _recoded(key)
+    if levels * many >= 2**32 and key.dtype != np.int64:
+        key = key.astype(np.int64)
+    both = key * key.dtype.type(many) + sensitive.codes.astype(key.dtype)
+    found, times = count(both, levels * many, counts=counts)
+    of_key, value = np.divmod(found, found.dtype.type(many))
     new = np.append(True, of_key[1:] != of_key[:-1]) if len(of_key) else np.zeros(0, dtype=bool)
     starts = np.flatnonzero(new)
-    overall = _tallied(sensitive.codes, sensitive.levels, weights) / max(1, int(counts.sum()))
-    sizes = np.add.reduceat(counts, starts) if len(starts) else counts
-    cells = Cells(np.cumsum(new) - 1, value.astype(np.int64), counts, starts, overall, sensitive.labels)
+    overall = _tallied(sensitive.codes, sensitive.levels, counts) / max(1, int(times.sum()))
+    sizes = np.add.reduceat(times, starts) if len(starts) else times
+    cells = Cells(np.cumsum(new) - 1, value.astype(np.int64), times, starts, overall, sensitive.labels)
     return Classes(sizes, cells)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from privet.deidentify.classes import Model, searchable
 from privet.deidentify.codes import Coded, encode
 from privet.deidentify.hierarchies import Hierarchy, Ladder
 from privet.deidentify.models.k_anonymity import KAnonymity
-from privet.deidentify.search.full_domain import classes_at, ladders_of
+from privet.deidentify.search.full_domain import classes_at, kept_classes, ladders_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,15 @@ class Utility:
         return dataclasses.asdict(self)
 
 
-def utility_of(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int) -> Utility:
+def utility_of(
+    table: Any,
+    *,
+    levels: Mapping[str, int],
+    hierarchies: Mapping[str, Hierarchy],
+    k: int,
+    models: Sequence[Model] = (),
+    sensitive: str | None = None,
+) -> Utility:
     """Measure the table that ``generalised`` makes at these levels.
 
     Errors: InvalidParameter if a column is missing or k cannot be.
@@ -50,17 +59,18 @@ def utility_of(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[st
     >>> found.suppressed, found.discernibility, found.average_class_size
     (1, 7, 1.0)
     """
-    KAnonymity(k)
+    held: tuple[Model, ...] = (KAnonymity(k), *searchable(models))
     names = list(levels)
-    coded = encode(table, columns=names).each_row()
+    coded = encode(table, columns=[*names, *([sensitive] if sensitive is not None else [])]).each_row()
     ladders = ladders_of(coded, {name: hierarchies[name] for name in names})
     at = tuple(levels[name] for name in names)
     of_row, sizes = classes_at(coded, names, ladders, at)
-    kept = sizes[of_row] >= k
+    good = kept_classes(coded, of_row, sizes, models=held, sensitive=sensitive)
+    kept = good[of_row]
     cells = list(zip(coded.chosen(names), ladders, at, strict=True))
     loss = _mean([np.where(kept, up.loss[h][up.codes[h]][column.codes], 1.0) for column, up, h in cells])
     climbed = _mean([np.where(kept, h / max(1, up.height - 1), 1.0) for _, up, h in cells])
-    large, out = sizes[sizes >= k], int((~kept).sum())
+    large, out = sizes[good], int((~kept).sum())
     return Utility(
         loss=loss,
         granularity=1 - loss,
