@@ -14,6 +14,7 @@ from privet.deidentify.classes import Model, searchable
 from privet.deidentify.codes import Coded, encode
 from privet.deidentify.hierarchies import Hierarchy, Ladder
 from privet.deidentify.models.k_anonymity import KAnonymity
+from privet.deidentify.search.accuracy import Accuracy, accuracy_at
 from privet.deidentify.search.full_domain import classes_at, kept_classes, ladders_of
 
 
@@ -26,6 +27,7 @@ class Utility:
     find the values again, knowing how frequent they are, as a share of those if every cell were ``*`` (Gionis & Tassa
     2009). ``discernibility``: sum of squared class sizes, and the size of the table for each row left out (Bayardo &
     Agrawal 2005). ``average_class_size``: rows in each class over k, best at 1 (LeFevre et al. 2006).
+    ``accuracy`` is that of a model trained on what is left, if a target was named.
     """
 
     loss: float
@@ -35,6 +37,7 @@ class Utility:
     discernibility: int
     average_class_size: float
     suppressed: int
+    accuracy: Accuracy | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -48,8 +51,9 @@ def utility_of(
     k: int,
     models: Sequence[Model] = (),
     sensitive: str | None = None,
+    target: str | None = None,
 ) -> Utility:
-    """Measure the table that ``generalised`` makes at these levels.
+    """Measure the table that ``generalised`` makes at these levels; ``target`` is a column that a model is to foretell.
 
     Errors: InvalidParameter if a column is missing or k cannot be.
 
@@ -79,6 +83,11 @@ def utility_of(
         discernibility=discernibility(large, suppressed=out),
         average_class_size=float(large.mean() / k) if len(large) else 0.0,
         suppressed=out,
+        accuracy=accuracy_at(
+            table, target=target, levels=levels, hierarchies=hierarchies, k=k, models=models, sensitive=sensitive
+        )
+        if target is not None
+        else None,
     )
 
 
