@@ -11,9 +11,9 @@ from privet.deidentify.evidence import Evidence, evidence_of
 from privet.deidentify.frames import as_pandas
 from privet.deidentify.recogniser import Recogniser, recognisers
 from privet.deidentify.roles import Judged, by_name, by_uniqueness, by_values, key_by_name, plain
-from privet.deidentify.scan import Finding, scanner
+from privet.deidentify.scan import Finding, Scanner, scanner
 
-__all__ = ["ColumnFinding", "find_in_table", "find_in_text", "finding_of"]
+__all__ = ["ColumnFinding", "chosen_scanner", "find_in_table", "find_in_text", "finding_of"]
 
 # A column is of a kind if at least this share of its filled cells is.
 ENOUGH = 0.5
@@ -33,13 +33,18 @@ def find_in_text(text: str, *, kinds: tuple[str, ...] | None = None) -> tuple[Fi
     >>> [(f.kind, f.start, f.end) for f in find_in_text("身分證A123456789,請寄a.b@example.org")]
     [('taiwan_id', 3, 13), ('email', 16, 31)]
     """
+    return chosen_scanner(kinds).find(text)
+
+
+def chosen_scanner(kinds: tuple[str, ...] | None) -> Scanner:
+    """The scanner of some kinds, or of all. Errors: InvalidParameter if one of them is not known."""
     if kinds is None:
-        return scanner().find(text)
+        return scanner()
     known = {item.name for item in recognisers()}
     unknown = [kind for kind in kinds if kind not in known]
     if unknown:
         raise InvalidParameter(f"{unknown[0]!r} is not a kind of identifier; there are: {', '.join(sorted(known))}")
-    return scanner(frozenset(kinds)).find(text)
+    return scanner(frozenset(kinds))
 
 
 def find_in_table(table: Any, *, sample_rows: int = 2000) -> tuple[ColumnFinding, ...]:

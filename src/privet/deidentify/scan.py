@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -85,23 +86,13 @@ class Scanner:
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
-        kept: list[Finding] = []
-        cluster: list[Candidate] = []
-        end = 0
-        # An address is met at its "@", after what stands in its local part.
-        for candidate in sorted(self.candidates(narrow(text)), key=lambda candidate: candidate.finding.start):
-            if cluster and candidate.finding.start >= end:
-                kept += resolve(cluster)
-                cluster = []
-            cluster.append(candidate)
-            end = max(end, candidate.finding.end)
-        return tuple(kept + resolve(cluster))
+        return chosen(self.candidates(narrow(text)))
 
-    def candidates(self, text: str) -> list[Candidate]:
-        """Everything that fits somewhere, overlaps and all; nothing is looked for inside a sure finding."""
+    def candidates(self, text: str, begin: int = 0) -> list[Candidate]:
+        """Everything that fits from a place on, overlaps and all; nothing is looked for inside a sure finding."""
         found: list[Candidate] = []
-        covered = 0
-        for start, way, run in places(text):
+        covered = begin
+        for start, way, run in places(text, begin):
             if start < covered:
                 continue
             panel = self._panels[way, run] if (way, run) in self._panels else self._panel(way, run)
@@ -160,6 +151,21 @@ def checked(item: Recogniser, text: str, start: int, end: int) -> Finding | None
     if item.validate is not None and not item.validate(text[start:end]):
         return None
     return Finding(item.name, start, end, item.score)
+
+
+def chosen(candidates: Iterable[Candidate]) -> tuple[Finding, ...]:
+    """Of all that fit, those that stay, from left to right."""
+    kept: list[Finding] = []
+    cluster: list[Candidate] = []
+    end = 0
+    # An address is met at its "@", after what stands in its local part.
+    for candidate in sorted(candidates, key=lambda candidate: candidate.finding.start):
+        if cluster and candidate.finding.start >= end:
+            kept += resolve(cluster)
+            cluster = []
+        cluster.append(candidate)
+        end = max(end, candidate.finding.end)
+    return tuple(kept + resolve(cluster))
 
 
 def resolve(cluster: list[Candidate]) -> list[Finding]:
