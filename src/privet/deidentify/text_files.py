@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from privet.deidentify.detect import chosen_scanner
-from privet.deidentify.scan import Candidate, chosen, narrow
+from privet.deidentify.scan import Finding, chosen, narrow
 
 # Characters read at once; a piece is cut so far before its end, and the next one sees so much of what came before.
 PIECE: Final = 1 << 18
@@ -59,7 +59,7 @@ def find_in_stream(stream: TextIO, *, kinds: tuple[str, ...] | None = None) -> I
         text += piece
         candidates = scan.candidates(narrow(text), begin)
         cut = _cut(text, begin, candidates) if piece else len(text)
-        for found in chosen(item for item in candidates if item.finding.start < cut):
+        for found in chosen(item for item in candidates if item.start < cut):
             line, column = _moved(text, begin, found.start, line, column)
             begin = found.start
             yield Located(found.kind, line, column + 1, column + 1 + found.end - found.start, found.score,
@@ -77,10 +77,10 @@ def _moved(text: str, start: int, end: int, line: int, column: int) -> tuple[int
     return (line + breaks, end - text.rindex("\n", start, end) - 1) if breaks else (line, column + end - start)
 
 
-def _cut(text: str, begin: int, candidates: list[Candidate]) -> int:
+def _cut(text: str, begin: int, candidates: list[Finding]) -> int:
     """The last end of a line, or of a word, that nothing lies across, far enough from the end of what was read."""
     last = len(text) - MARGIN
-    taken = sorted((item.finding.start, item.finding.end) for item in candidates)
+    taken = sorted((item.start, item.end) for item in candidates)
     for stop in (_LINE, _STOP):
         first = max(begin, last - MARGIN)
         for match in reversed(list(stop.finditer(text, first, max(first, last)))):
