@@ -69,13 +69,21 @@ def test_combinations_are_told_in_words_and_agree_with_the_table(privet, people:
 def test_a_draft_is_written_once_and_lowers_the_risk(privet, people: Path, tmp_path: Path) -> None:
     draft = tmp_path / "draft.toml"
     found = json.loads(privet("risk", people, "--suggest", draft, "--json").out)
-    columns = tomllib.loads(draft.read_text(encoding="utf-8"))["columns"]
-    assert columns["email"]["operator"] == "drop"
-    assert columns["birth_date"] == {"operator": "generalise_date", "to": "decade"}
-    assert columns["postcode"] == {"operator": "generalise_postcode", "keep": 1}
+    policy = tomllib.loads(draft.read_text(encoding="utf-8"))
+    columns = policy["columns"]
+    assert columns["email"]["operator"] == "pseudonymise"
+    assert columns["birth_date"]["operator"] == "age_band"
+    assert columns["postcode"] == {"operator": "generalise_postcode", "keep": 2}
     assert columns["weight"] == {"operator": "generalise_number", "width": 10, "lowest": 50, "highest": 110}
     assert set(columns) == {"email", "birth_date", "postcode", "weight"}
-    assert found["after"]["alone"] < found["before"]["alone"] / 2
+    assert policy["together"][0]["k"] == 5
+    assert set(policy["together"][0]["columns"]) == {"birth_date", "sex", "postcode", "weight"}
+    assert found["after"]["anonymity"]["k"] >= 5
+    assert 0 < found["after"]["kept"]["blank"] < 0.5
+    assert 0.1 < found["after"]["kept"]["information"] < 0.9
+    assert [(item["column"], item["role"]) for item in found["set_aside"]] == [
+        ("email", "identifier"), ("ill", "sensitive")
+    ]  # fmt: skip
     again = privet("risk", people, "--suggest", draft)
     assert again.code == 2
     assert "already there" in again.err
@@ -104,6 +112,9 @@ def test_columns_can_be_named_and_wrong_ones_are_refused(privet, people: Path) -
     wrong = privet("risk", people, "--quasi", "shoe")
     assert wrong.code == 2
     assert "'shoe'" in wrong.err
+    told = privet("risk", people).out
+    assert "ill: sensitive" in told
+    assert "--quasi" in told
     assert privet("risk", people.parent / "none.csv").code == 2
 
 

@@ -24,7 +24,7 @@ def risk(
     source: Annotated[Path, typer.Argument(help="A CSV or Parquet file of any size, one row a person.")],
     quasi: Annotated[
         list[str] | None,
-        typer.Option("--quasi", help="A column that others may know; repeat. Left out: all but direct identifiers."),
+        typer.Option("--quasi", help="A column that others may know; repeat. Left out: those found to be such."),
     ] = None,
     sensitive: Annotated[str | None, typer.Option(help="A secret column: adds l-diversity and t-closeness.")] = None,
     population: Annotated[int | None, typer.Option(help="People in the population the rows were sampled from.")] = None,
@@ -49,6 +49,7 @@ def risk(
     Example: privet risk people.csv --suggest policy.toml --html risk.html
     """
     from privet.deidentify.detect import find_in_table
+    from privet.deidentify.measure import kept
 
     if suggest is not None and suggest.exists():
         raise InvalidParameter(f"{suggest} is already there; name a new file for the draft")
@@ -69,7 +70,13 @@ def risk(
             left = [name for name in columns if name in treated.sample.columns]
             found["after"] = asked.figures(treated, left, register, policy)
             found["after"]["same_combinations"] = asked.again(found["before"], treated)
-    body = {"direct_identifiers": [item.column for item in findings if item.direct], **found}
+            found["after"]["kept"] = kept(given.table, treated.table, columns=columns)
+    aside = [item for item in findings if item.column not in columns]
+    body = {
+        "direct_identifiers": [item.column for item in findings if item.direct],
+        "set_aside": [{"column": item.column, "role": item.role, "why": item.why} for item in aside],
+        **found,
+    }
     if html is not None:
         from privet.cli.risk_page import page
 
@@ -136,8 +143,10 @@ def _columns(
     missing = [name for name in [*(quasi or []), *([sensitive] if sensitive else [])] if name not in frame.columns]
     if missing:
         raise InvalidParameter(f"{source.name} has no column {missing[0]!r}; it has: {', '.join(frame.columns)}")
-    direct = {item.column for item in findings if item.direct}
-    chosen = quasi or [name for name in frame.columns if name not in direct and name != sensitive]
+    roles = [item for item in findings if item.column != sensitive]
+    chosen = quasi or [item.column for item in roles if item.role == "quasi-identifier"]
+    # Where no name and no value says what others may know, all that does not identify by itself is counted.
+    chosen = chosen or [item.column for item in roles if not item.direct]
     if not chosen:
         raise InvalidParameter(f"every column of {source.name} is an identifier by itself; drop or replace them first")
     return list(dict.fromkeys(chosen))
@@ -153,8 +162,8 @@ def _draft(
     from privet.deidentify.suggestion import policy_toml, suggest
 
     coded = encode(given.table, columns=columns)
-    suggested = tuple(item for item in suggest(coded, findings=findings) if item.column != keep)
-    write_whole(path, policy_toml(suggested, title=source.name))
+    others = tuple(item for item in findings if item.column != keep)
+    write_whole(path, policy_toml(suggest(coded, findings=others, quasi_identifiers=columns), title=source.name))
     return load_policy(path)
 
 
@@ -197,4 +206,9 @@ def _tell(source: Path, body: dict[str, Any], suggest: Path | None, html: Path |
     if html is not None:
         typer.echo(f"\ndrew {html}")
     if suggest is not None:
-        typer.echo(f"\nwrote {suggest}, a draft: read it, then: privet deidentify {source} --policy {suggest} -o OUT")
+        safe = f"safe-{source.name}"
+        typer.echo(
+            f"\nwrote {suggest}, a draft: read it, then\n"
+            f"  privet deidentify {source} --policy {suggest} -o {safe}\n"
+            f"  privet vault encrypt {safe} --passphrase -o {safe}.privet"
+        )

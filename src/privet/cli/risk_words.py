@@ -17,6 +17,11 @@ def show(name: str, body: dict[str, Any]) -> None:
     """Print what was found, before and after."""
     if body["direct_identifiers"]:
         typer.echo(f"By themselves identify: {in_words(body['direct_identifiers'])}. Drop or replace them.")
+    aside = [item for item in body["set_aside"] if item["role"] != "identifier"]
+    if aside:
+        typer.echo("Not counted as known to others; if one is, name all that are with --quasi:")
+    for item in aside:
+        typer.echo(f"  {item['column']}: {item['role']}, {item['why']}")
     for when in TITLES:
         if when not in body:
             continue
@@ -48,6 +53,9 @@ def facts(figures: dict[str, Any]) -> list[tuple[str, str]]:
                  ("distance of a group from the table, at most (t)", f"{anonymity['t']:.3f}")]  # fmt: skip
     if "population" in figures:
         rows.append(("alone in the population, estimated", percent(figures["population"]["population"])))
+    if "kept" in figures:
+        rows += [("cells of the columns above that are blank or gone", percent(figures["kept"]["blank"])),
+                 ("information that they keep (entropy, mean)", percent(figures["kept"]["information"]))]  # fmt: skip
     return rows + _special(figures.get("special_uniques")) + _attack(figures.get("attack"))
 
 

@@ -89,12 +89,12 @@ def encode(table: Any, *, columns: Sequence[str] | None = None) -> Coded:
     if hasattr(type(table), "combinations"):
         counted: Coded = table.combinations(columns)
         return counted
-    there = [str(name) for name in _names(table)]
+    there = [str(name) for name in names_of(table)]
     missing = [name for name in columns or () if name not in there]
     if missing:
         raise InvalidParameter(f"the table has no column {missing[0]!r}; it has: {', '.join(there)}")
     wanted = set(there if columns is None else columns)
-    made = {str(name): encode_column(table[name]) for name in _names(table) if str(name) in wanted}
+    made = {str(name): encode_column(table[name]) for name in names_of(table) if str(name) in wanted}
     lengths = {len(column.codes) for column in made.values()}
     if len(lengths) > 1:
         raise InvalidParameter(f"the columns have {min(lengths)} to {max(lengths)} cells; give columns of one length")
@@ -146,7 +146,8 @@ def _aligned(first: Column, second: Column) -> tuple[Column, Column]:
     return moved[0], moved[1]
 
 
-def _names(table: Any) -> list[Any]:
+def names_of(table: Any) -> list[Any]:
+    """The names of a table's columns. Errors: InvalidParameter if it is no table."""
     if hasattr(table, "column_names"):
         return list(table.column_names)
     if hasattr(table, "columns"):

@@ -89,7 +89,7 @@ def combinations_of(table: Any, *, columns: Sequence[str] | None = None) -> Code
     return Coded(int(times.sum()), {name: column.column() for name, column in growing.items()}, times)
 
 
-def first_cells(path: Path, *, filled: int = 2000) -> Any:
+def first_cells(path: Path, *, filled: int = 20_000) -> Any:
     """The first filled cells of each column as a pandas frame, for whoever judges a column by as many.
 
     Reads no further than is needed. Columns that have fewer are filled up with missing cells.
