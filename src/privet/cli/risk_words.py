@@ -39,6 +39,25 @@ def show(name: str, body: dict[str, Any]) -> None:
         table("", columns=["what", "value"], rows=facts(figures))
 
 
+def show_before_and_after(risk: dict[str, Any]) -> None:
+    """Print what a treated file still gives away: the report that it leaves with."""
+    if not risk["columns"]:
+        typer.echo(
+            "no risk report: no column was found that others may know; name them in the policy:\n"
+            '  [risk]  quasi_identifiers = ["NAME", ...]'
+        )
+        return
+    before, after, kept = risk["before"], risk["after"], risk["kept"]
+    typer.echo(f"risk by {in_words(risk['columns'])}, before -> after:")
+    typer.echo(f"  smallest group (k) {before['k']} -> {after['k']}, "
+               f"alone {percent(before['unique_share'])} -> {percent(after['unique_share'])}; "
+               f"blank or gone {percent(kept['blank'])} of the cells")  # fmt: skip
+    for when, side in (("before", before), ("after", after)):
+        told = [sentence(item["columns"], item["unique_share"]) for item in side["worst"]]
+        for line in told or ["no combination singles anybody out"]:
+            typer.echo(f"  {when}: {line}")
+
+
 def facts(figures: dict[str, Any]) -> list[tuple[str, str]]:
     """The figures of one table, each with what it means."""
     anonymity, attackers, many = figures["anonymity"], figures["attackers"], len(figures["columns"])

@@ -127,6 +127,31 @@ def opened(path: Path, *, engine: str = "duckdb") -> Iterator[DatabaseTable]:
                 table.get_backend().disconnect()
 
 
+class Tally:
+    """Counts the combinations of some columns of a table that comes in pieces; columns it lacks are left out."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = {name: _Growing() for name in columns}
+        self._counts = [np.zeros(0, dtype=np.int64)]
+
+    def add(self, piece: Any) -> None:
+        """The next rows, as an Arrow table. A combination that an earlier piece had is counted anew beside it."""
+        there = [name for name in self._columns if name in piece.column_names]
+        self._columns = {name: self._columns[name] for name in there}
+        if not there:
+            self._counts.append(np.array([piece.num_rows], dtype=np.int64))
+            return
+        found = piece.group_by(there, use_threads=False).aggregate([([], "count_all")])
+        self._counts.append(found.column("count_all").to_numpy().astype(np.int64))
+        for name, column in self._columns.items():
+            column.add(found.column(name))
+
+    def coded(self) -> Coded:
+        """The combinations so far."""
+        counts = np.concatenate(self._counts)
+        return Coded(int(counts.sum()), {name: column.column() for name, column in self._columns.items()}, counts)
+
+
 def _batches(table: Any) -> Iterator[Any]:
     """The rows of an Ibis expression as Arrow batches."""
     import ibis

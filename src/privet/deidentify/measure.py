@@ -70,8 +70,8 @@ def summary(table: Any, *, columns: Sequence[str], worst: int = 3) -> dict[str, 
     1
     """
     coded = encode(table, columns=columns)
-    if not coded.rows:
-        return {"rows": 0, "k": 0, "unique_share": 0.0, "worst": []}
+    if not coded.rows or not columns:
+        return {"rows": coded.rows, "k": coded.rows, "unique_share": 0.0, "worst": []}
     sizes = class_sizes(coded, quasi_identifiers=columns)
     found = discover(coded, columns=columns, worst=worst).combinations
     return {

@@ -49,7 +49,8 @@ class Policy:
 
     Columns of one domain share a key, so that one person has one pseudonym in all of them. ``together`` follows once
     every column has been treated, in the order of the file; a column named only there is kept until then. ``roles``
-    overrule what was found in a column.
+    overrule what was found in a column. ``quasi_identifiers`` are the columns that others may know, for the risk report
+    of what leaves.
     """
 
     columns: Mapping[str, Operator]
@@ -57,6 +58,7 @@ class Policy:
     domains: Mapping[str, str] = field(default_factory=dict)
     together: tuple[Together, ...] = ()
     roles: Mapping[str, StatedRole] = field(default_factory=dict)
+    quasi_identifiers: tuple[str, ...] = ()
 
     def operator(self, column: str) -> Operator:
         """What is done to a column by itself. Errors: InvalidParameter if the policy does not say."""
@@ -100,7 +102,7 @@ class Policy:
         there = tuple(names)
         persons = [getattr(operator, "person", "") for operator in self.columns.values()]
         joint = [name for step in self.together for name in step.columns]
-        for name in [*self.columns, *self.roles, *filter(None, persons), *joint]:
+        for name in [*self.columns, *self.roles, *filter(None, persons), *joint, *self.quasi_identifiers]:
             if name not in there:
                 raise InvalidParameter(f"the policy names column {name!r}, which the table does not have")
         for name in there:
@@ -129,9 +131,11 @@ def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
     >>> read_policy({"columns": {"name": {"operator": "drop"}}}).operator("name").describe()
     'dropped'
     """
-    unknown = set(body) - {"columns", "others", "together"}
+    unknown = set(body) - {"columns", "others", "together", "risk"}
     if unknown:
-        raise InvalidParameter(f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns, others and together")
+        raise InvalidParameter(
+            f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns, others, together and risk"
+        )
     others = body.get("others", "refuse")
     if others not in ("refuse", "keep", "drop"):
         raise InvalidParameter(f'others is {others!r}; give "refuse", "keep" or "drop"')
@@ -143,7 +147,24 @@ def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
                  if name not in roles or "operator" in settings}  # fmt: skip
     domains = {name: _domain(name, operators[name], settings) for name, settings in columns.items()
                if name in operators and "domain" in settings}  # fmt: skip
-    return Policy(operators, others, domains, _together(body.get("together", []), operators, folder), roles)
+    together = _together(body.get("together", []), operators, folder)
+    return Policy(operators, others, domains, together, roles, _known_to_others(body.get("risk", {})))
+
+
+def _known_to_others(risk: Any) -> tuple[str, ...]:
+    """[risk] quasi_identifiers."""
+    names = risk.get("quasi_identifiers") if isinstance(risk, Mapping) else None
+    if risk == {}:
+        return ()
+    if set(risk) != {"quasi_identifiers"} or not isinstance(names, list) or not all(map(_is_name, names)) or not names:
+        raise InvalidParameter(
+            '[risk] has one key: quasi_identifiers = ["NAME", ...], the columns that others may know'
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _operator(column: str, settings: Any, folder: Path) -> Operator:

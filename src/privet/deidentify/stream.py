@@ -38,9 +38,13 @@ def whole_columns(policy: Policy, *, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name in joint or policy.operator(name).traits.looks_at == "column")
 
 
-def deidentify_file(source: Path, sink: BinaryIO, *, name: str, policy: Policy, key: bytes) -> TreatedFile:
+def deidentify_file(
+    source: Path, sink: BinaryIO, *, name: str, policy: Policy, key: bytes,
+    seen: Callable[[Any, Any], None] | None = None,
+) -> TreatedFile:  # fmt: skip
     """Write a table's file, treated as the policy says, to a stream; ``name`` says whether as CSV or Parquet.
 
+    ``seen`` is shown every piece, before and after.
     Guarantee: none, as of ``deidentify``, and the same cells. Memory holds one piece, and the ``whole_columns``.
     Errors: InvalidParameter as of ``deidentify``; what has gone into the stream by then is to be thrown away.
     """
@@ -58,7 +62,10 @@ def deidentify_file(source: Path, sink: BinaryIO, *, name: str, policy: Policy, 
         columns = {column: held[column].slice(start, piece.num_rows) if column in held
                    else _treated(piece, frame, column, made.field(column).type, policy, key)
                    for column in kept}  # fmt: skip
-        return arrow().table(columns, schema=made)
+        treated = arrow().table(columns, schema=made)
+        if seen is not None:
+            seen(piece, treated)
+        return treated
 
     written = _run(file, sink, name, made, treat)
     watch.judge()

@@ -51,6 +51,7 @@ class Draft:
 
     suggestions: tuple[Suggestion, ...]
     together: tuple[str, ...]
+    quasi_identifiers: tuple[str, ...]
     k: int
 
 
@@ -70,7 +71,7 @@ def suggest(
     by_name = {found.column: found for found in findings}
     alone = [_identifier(found) for found in findings if found.direct]
     if not columns:
-        return Draft(tuple(alone), (), k)
+        return Draft(tuple(alone), (), (), k)
     coded = encode(table, columns=columns)
     for step in range(_STEPS):
         made = {name: _generalised(by_name.get(name), name, coded, step) for name in columns}
@@ -81,7 +82,7 @@ def suggest(
     dropped = [Suggestion(name, "drop", {}, f"one of more than {_MOST_COLUMNS} columns that others may know, and the "
                           "one that tells most apart") for name in worth[_MOST_COLUMNS:]]  # fmt: skip
     kept = [item for item in made.values() if item is not None and item.column not in worth[_MOST_COLUMNS:]]
-    return Draft((*alone, *kept, *dropped), tuple(worth[:_MOST_COLUMNS]), k)
+    return Draft((*alone, *kept, *dropped), tuple(worth[:_MOST_COLUMNS]), tuple(columns), k)
 
 
 def policy_toml(draft: Draft, *, title: str) -> str:
@@ -93,6 +94,9 @@ def policy_toml(draft: Draft, *, title: str) -> str:
     for item in draft.suggestions:
         lines += ["", f"# {item.why}", f"[columns.{_toml(item.column)}]", f'operator = "{item.operator}"']
         lines += [f"{name} = {_toml(value)}" for name, value in item.settings.items()]
+    if draft.quasi_identifiers:
+        lines += ["", "# what others may know, for the risk report of what leaves", "[risk]",
+                  f"quasi_identifiers = {_toml(list(draft.quasi_identifiers))}"]  # fmt: skip
     if draft.together:
         lines += ["", f"# afterwards each combination of these is shared by {draft.k} rows or more",
                   "[[together]]", 'operator = "suppress_rare"', f"k = {draft.k}",
