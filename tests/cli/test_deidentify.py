@@ -130,3 +130,29 @@ def test_stopping_leaves_nothing(folder: Path) -> None:
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=300) == 130
     assert sorted(path.name for path in folder.iterdir()) == ["people.csv", "policy.toml", "pseudonym.key"]
+
+
+def test_a_file_leaves_with_its_risk_report_unless_none_is_wanted(privet, folder: Path) -> None:
+    (folder / "people.csv").write_text("id,born,n\n" + "".join(
+        f"A{number},19{50 + number % 40}-01-02,1\n" for number in range(200)
+    ), encoding="utf-8")  # fmt: skip
+    (folder / "policy.toml").write_text(POLICY.replace('"year"', '"decade"'), encoding="utf-8")
+    privet("ledger", "create", "open", "--epsilon", "1", "--delta", "1e-6", "--allow-no-guarantee")
+    command = ("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv", "--account", "open")
+    found = json.loads(privet(*command, "--json")[1])["risk"]
+    assert found["columns"] == ["born"]
+    assert (found["before"]["k"], found["after"]["k"]) == (5, 50)
+    told = privet(*command)[1]
+    assert "risk by born, before -> after" in told
+    assert "(k) 5 -> 50" in told
+    without = privet(*command, "--no-risk")[1]
+    assert "risk" not in without
+    assert "risk" not in json.loads(privet(*command, "--no-risk", "--json")[1])
+
+
+def test_a_file_in_which_nothing_is_known_to_others_says_so(privet, folder: Path) -> None:
+    (folder / "people.csv").write_text("n\n" + "1\n2\n" * 30, encoding="utf-8")
+    (folder / "policy.toml").write_text('others = "keep"\n', encoding="utf-8")
+    out = privet("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv")[1]
+    assert "no risk report" in out
+    assert "quasi_identifiers" in out

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from privet.cli import main
-from privet.cli.risk import bar, sentence
+from privet.cli.risk_page import page
+from privet.cli.risk_words import bar, in_words, percent, sentence
 from privet.deidentify.detect import find_in_table
+from privet.deidentify.measure import measured
 from privet.deidentify.policy import load_policy
+from privet.deidentify.special_uniques import special_uniques
 from privet.deidentify.suggestion import policy_toml, suggest
 
 from .test_command import Result
@@ -66,13 +69,21 @@ def test_combinations_are_told_in_words_and_agree_with_the_table(privet, people:
 def test_a_draft_is_written_once_and_lowers_the_risk(privet, people: Path, tmp_path: Path) -> None:
     draft = tmp_path / "draft.toml"
     found = json.loads(privet("risk", people, "--suggest", draft, "--json").out)
-    columns = tomllib.loads(draft.read_text(encoding="utf-8"))["columns"]
-    assert columns["email"]["operator"] == "drop"
-    assert columns["birth_date"] == {"operator": "generalise_date", "to": "decade"}
-    assert columns["postcode"] == {"operator": "generalise_postcode", "keep": 1}
+    policy = tomllib.loads(draft.read_text(encoding="utf-8"))
+    columns = policy["columns"]
+    assert columns["email"]["operator"] == "pseudonymise"
+    assert columns["birth_date"]["operator"] == "age_band"
+    assert columns["postcode"] == {"operator": "generalise_postcode", "keep": 2}
     assert columns["weight"] == {"operator": "generalise_number", "width": 10, "lowest": 50, "highest": 110}
     assert set(columns) == {"email", "birth_date", "postcode", "weight"}
-    assert found["after"]["alone"] < found["before"]["alone"] / 2
+    assert policy["together"][0]["k"] == 5
+    assert set(policy["together"][0]["columns"]) == {"birth_date", "sex", "postcode", "weight"}
+    assert found["after"]["anonymity"]["k"] >= 5
+    assert 0 < found["after"]["kept"]["blank"] < 0.5
+    assert 0.1 < found["after"]["kept"]["information"] < 0.9
+    assert [(item["column"], item["role"]) for item in found["set_aside"]] == [
+        ("email", "identifier"), ("ill", "sensitive")
+    ]  # fmt: skip
     again = privet("risk", people, "--suggest", draft)
     assert again.code == 2
     assert "already there" in again.err
@@ -101,6 +112,9 @@ def test_columns_can_be_named_and_wrong_ones_are_refused(privet, people: Path) -
     wrong = privet("risk", people, "--quasi", "shoe")
     assert wrong.code == 2
     assert "'shoe'" in wrong.err
+    told = privet("risk", people).out
+    assert "ill: sensitive" in told
+    assert "--quasi" in told
     assert privet("risk", people.parent / "none.csv").code == 2
 
 
@@ -115,3 +129,72 @@ def test_small_and_whole_shares_are_drawn() -> None:
     assert bar(0.0).count("█") == 0
     assert bar(1.0).count("·") == 0
     assert sentence(["sex"], 0.001) == "sex singles out fewer than 1 % of the people"
+
+
+def test_a_large_file_is_counted_by_a_database_with_the_same_figures(
+    privet, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ibis", reason='Ibis is not installed; pip install "privet[ibis]"')
+    plain = privet("risk", people, "--suggest", tmp_path / "one.toml", "--sensitive", "ill", "--json")
+    assert privet("risk", people, "--engine", "abacus").code == 2
+    monkeypatch.setattr("privet.deidentify.combinations.LARGE", {"csv": 1000, "parquet": 1000})
+    monkeypatch.setattr("privet.study.tables.read_table", lambda path: pytest.fail("the file was read whole"))
+    counted = privet("risk", people, "--suggest", tmp_path / "two.toml", "--sensitive", "ill", "--json")
+    assert counted.code == 0, counted.err
+    assert json.loads(counted.out) == json.loads(plain.out)
+    assert (tmp_path / "one.toml").read_text(encoding="utf-8") == (tmp_path / "two.toml").read_text(encoding="utf-8")
+
+
+def test_minimal_sample_uniques_are_told_and_their_match_estimated(privet, people: Path) -> None:
+    given = ("risk", people, "--quasi", "sex", "--quasi", "postcode", "--quasi", "weight", "--population", 4000)
+    found = json.loads(privet(*given, "--json").out)["before"]["special_uniques"]
+    plain = special_uniques(pandas.read_csv(people, dtype=str), columns=["sex", "postcode", "weight"], largest=3)
+    assert (found["rows"], found["largest"]) == (plain.special, 3)
+    assert found["sets"][0]["rows"] == max(len(rows) for rows in plain.rows.values())
+    assert 0 < found["right_match_mean"] <= found["right_match_max"] <= 1
+    told = privet(*given).out
+    assert "special uniques" in " ".join(told.split())
+    assert "DIS-SUDA" in told
+    assert "special_uniques" not in json.loads(privet(*given, "--uniques", 0, "--json").out)["before"]
+
+
+def test_a_register_finds_people_again_and_fewer_after_the_draft(privet, people: Path, tmp_path: Path) -> None:
+    register = tmp_path / "register.csv"
+    frame = pandas.read_csv(people, dtype=str)
+    frame.head(300)[["email", "birth_date", "sex", "postcode"]].to_csv(register, index=False)
+    given = ("risk", people, "--against", register, "--truth", "email", "--suggest", tmp_path / "draft.toml")
+    found = json.loads(privet(*given, "--json").out)
+    before, after = found["before"]["attack"], found["after"]["attack"]
+    keys = frame.groupby(["birth_date", "sex", "postcode"]).size()
+    assert before["on"] == ["birth_date", "sex", "postcode"]
+    assert 0 < before["right"] == before["claims"] <= (keys == 1).sum()
+    assert before["known_rows"] == 300
+    # The attacker generalises the register as the draft does, and still finds fewer.
+    assert after["claims"] < before["claims"] / 2
+    assert "found in the register by birth date, sex and postcode" in " ".join(privet(*given[:-2]).out.split())
+    frame[["weight"]].rename(columns={"weight": "shoe"}).to_csv(register, index=False)
+    assert privet("risk", people, "--against", register).code == 2
+
+
+def test_the_page_shows_each_combination_before_and_after_and_asks_no_network(
+    privet, people: Path, tmp_path: Path
+) -> None:
+    html, draft = tmp_path / "risk.html", tmp_path / "draft.toml"
+    out = privet("risk", people, "--suggest", draft, "--html", html)
+    assert f"drew {html}" in out.out
+    drawn = html.read_text(encoding="utf-8")
+    found = json.loads(privet("risk", people, "--json").out)["before"]["discovery"]["combinations"]
+    for item in found:
+        assert f"{in_words(item['columns'])}: {percent(item['unique_share'])} before" in drawn
+    assert "http" not in drawn.replace("http://www.w3.org", "")
+    assert "<script" not in drawn
+    assert "prefers-color-scheme: dark" in drawn
+    assert drawn.count('class="hatched"') == drawn.count('class="fill"') == 2 * len(found)
+
+
+def test_a_name_on_the_page_is_only_a_name(tmp_path: Path) -> None:
+    body = {"direct_identifiers": ["<script>"], "before": measured({"<img>": [1, 2]}, columns=["<img>"])}
+    drawn = page(body, title="<b>")
+    assert "<script>" not in drawn
+    assert "<img>" not in drawn
+    assert "&lt;img&gt;" in drawn

@@ -125,12 +125,12 @@ def test_free_text_keys_and_empty_columns() -> None:
             "note": ["please call 0912-345-678" if i % 4 == 0 else "fine" for i in range(count)],
             "record": [f"R{i:05d}" for i in range(count)],
             "empty": [None] * count,
-            "weight": [50.5 + i / 7 for i in range(count)],
+            "dose": [50.5 + i / 7 for i in range(count)],
             "mdvis": [i % 5 for i in range(count)],
         }
     )
     found = {item.column: item.kind for item in find_in_table(table)}
-    assert found == {"note": "free_text", "record": "unique_key", "empty": None, "weight": None, "mdvis": None}
+    assert found == {"note": "free_text", "record": "unique_key", "empty": None, "dose": None, "mdvis": None}
 
 
 def test_findings_hold_no_cell() -> None:

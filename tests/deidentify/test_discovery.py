@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.classes import classes_of
 from privet.deidentify.discovery import discover, upper_bound
-from privet.deidentify.special_uniques import special_uniques
+from privet.deidentify.special_uniques import intrusion_scores, special_uniques
 from privet.noise.simulation import generator
 
 NAMES = ("a", "b", "c", "d")
@@ -107,3 +108,26 @@ def test_minimal_sample_uniques_are_those_of_the_definition(table: dict[str, lis
 def test_sizes_of_sets_that_cannot_be_are_refused() -> None:
     with pytest.raises(InvalidParameter, match="largest is 3"):
         special_uniques({"a": [1], "b": [1]}, columns=["a", "b"], largest=3)
+
+
+@pytest.mark.parametrize("sampled", [0.01, 0.3, 1.0])
+def test_the_chance_of_a_right_match_is_that_of_the_file_shared_out_by_score(sampled: float) -> None:
+    chance = generator(5)
+    table = {f"c{i}": chance.integers(0, 6, 300) for i in range(4)}
+    sizes = classes_of(table, quasi_identifiers=list(table)).sizes
+    scores = special_uniques(table, columns=list(table), largest=3).scores
+    made = intrusion_scores(scores, sizes=sizes, sampled=sampled, columns=4)
+    alone, paired = sum(size == 1 for size in sizes), sum(size for size in sizes if size == 2)
+    assert alone > 10
+    assert paired > 10
+    whole = alone * sampled / (alone * sampled + paired * (1 - sampled))
+    power = 1 + (8 - 4) / 20
+    total = sum(score**-power for score in scores if score)
+    for score, found in zip(scores, made, strict=True):
+        plain = 1 / (1 + (alone / whole - alone) / (score**power * total)) if score else 0.0
+        assert found == pytest.approx(plain)
+
+
+def test_a_share_that_cannot_be_is_refused() -> None:
+    with pytest.raises(InvalidParameter, match="sampled"):
+        intrusion_scores(np.ones(2), sizes=np.ones(2, int), sampled=0, columns=3)

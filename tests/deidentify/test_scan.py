@@ -18,21 +18,56 @@ from hypothesis import strategies as st
 
 from privet.deidentify.anchors import places
 from privet.deidentify.detect import find_in_text
-from privet.deidentify.hints import Hints
+from privet.deidentify.hints import AFTER, BEFORE, Hints, Near, lowered
 from privet.deidentify.recogniser import compiled, recognisers
-from privet.deidentify.scan import CONTEXT, SURE, Candidate, Finding, checked, narrow, resolve, scanner
+from privet.deidentify.scan import CONTEXT, SURE, Finding, checked, narrow, resolve, scanner
 from tests.deidentify.test_recognisers import FOUND, NOT_FOUND, marked
 
 DATA = Path(os.environ.get("PRIVET_DATA", Path(__file__).parents[3] / "shared" / "data"))
+HINTS = [
+    "Phone",
+    "telephone",
+    "phones",
+    "SSN",
+    "date of birth",
+    "birth",
+    "ip",
+    "電話",
+    "出生日期",
+    "İ",
+    "NHS",
+    "number",
+    "it's",
+    "driver's license number",
+    "call",
+    "-",
+    "12",
+    "生日",
+]
 PIECES = [marked(text)[0] for _, text in FOUND] + [text for _, text in NOT_FOUND]
+
+
+def spoken_beside(items: list, text: str, start: int, end: int) -> set[str]:
+    """Every hint by itself: a word that no letter goes on, or Chinese characters anywhere, within its distance."""
+    low, kinds = lowered(text), set()
+    for item in items:
+        for hint in item.hints:
+            plain = not any(character > "ÿ" for character in hint)
+            words = hint.split("_")
+            plural = "s?" if len(words) == 1 else ""
+            own = rf"(?<![a-zà-öø-ÿ]){'[^a-zà-öø-ÿ]+'.join(words)}{plural}(?![a-zà-öø-ÿ]|'[a-z])"
+            for match in re.finditer(own if plain else hint, low):
+                inside = start - BEFORE <= match.start() and match.end() <= end + AFTER
+                if inside and (match.end() <= start or match.start() >= end):
+                    kinds.add(item.name)
+    return kinds
 
 
 def slowly(text: str) -> tuple[Finding, ...]:
     """No anchors, no panels: every place where no ASCII letter or digit stands before, every pattern by itself."""
     plain = narrow(text)
     items = [item for item in recognisers() if item.in_text and "capital" not in item.anchors]
-    hints = Hints(tuple(items))
-    found: list[Candidate] = []
+    found: list[Finding] = []
     covered = 0
     starts = [
         place for place in range(len(plain)) if not re.match("[A-Za-z0-9]", plain[max(0, place - 1)]) or not place
@@ -49,9 +84,9 @@ def slowly(text: str) -> tuple[Finding, ...]:
                 here.append((item, finding))
         if any(finding.score >= SURE for _, finding in here):
             covered = max(finding.end for _, finding in here if finding.score >= SURE)
-            found += [Candidate(finding.score, finding) for _, finding in here]
+            found += [finding for _, finding in here]
             continue
-        near = hints.beside(plain, start, max([start, *(finding.end for _, finding in here)]))
+        near = spoken_beside(items, plain, start, max([start, *(finding.end for _, finding in here)]))
         for item in items:
             if item.needs_context and item.name in near and item.name not in {known.name for known, _ in here}:
                 match = compiled(item.pattern).match(plain, start)
@@ -59,12 +94,12 @@ def slowly(text: str) -> tuple[Finding, ...]:
                 here += [(item, finding)] if finding else []
         for item, finding in here:
             score = min(1.0, round(finding.score + CONTEXT, 2)) if item.name in near else finding.score
-            found.append(Candidate(score, Finding(finding.kind, finding.start, finding.end, score)))
+            found.append(finding._replace(score=score))
             covered = max(covered, finding.end if score >= SURE else 0)
     kept: list[Finding] = []
-    cluster: list[Candidate] = []
-    for candidate in sorted(found, key=lambda candidate: candidate.finding.start):
-        if cluster and candidate.finding.start >= max(item.finding.end for item in cluster):
+    cluster: list[Finding] = []
+    for candidate in sorted(found, key=lambda finding: finding.start):
+        if cluster and candidate.start >= max(item.end for item in cluster):
             kept += resolve(cluster)
             cluster = []
         cluster.append(candidate)
@@ -110,6 +145,16 @@ def test_no_text_makes_the_pass_slower_than_its_length(text: str) -> None:
     begun = time.process_time()
     find_in_text(text)
     assert time.process_time() - begun < 10
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(HINTS), min_size=1, max_size=20), st.integers(0, 200), st.integers(0, 30))
+def test_words_beside_a_place_are_those_that_the_plain_way_finds(words: list[str], start: int, size: int) -> None:
+    text = " ".join(words)
+    items = [item for item in recognisers() if item.in_text]
+    near = Near(Hints(tuple(items)), text)
+    for place in (start, start + 7, start + 50):
+        assert near.beside(place, place + size) == spoken_beside(items, text, place, place + size)
 
 
 def test_places_are_the_ways_that_identifiers_begin() -> None:

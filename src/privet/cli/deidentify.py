@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from privet.cli.display import Json, emit_json
+from privet.cli.risk_words import show_before_and_after
 from privet.core.durable import whole_file
 from privet.core.errors import InvalidParameter
 
@@ -34,6 +35,7 @@ def deidentify(
         str, typer.Option("--ledger", envvar="PRIVET_LEDGER", help="Ledger of the account.")
     ] = "sqlite:///privet.db",
     reverse: Annotated[bool, typer.Option("--reverse", help="Turn reversible pseudonyms back, with the key.")] = False,
+    no_risk: Annotated[bool, typer.Option("--no-risk", help="Leave out the risk report, before and after.")] = False,
     as_json: Json = False,
 ) -> None:
     """De-identify a file by a policy. The result has no guarantee: measure it with 'privet risk'.
@@ -43,19 +45,23 @@ def deidentify(
     with a policy such as:  others = "drop"   [columns.id] operator = "pseudonymise"   [columns.born]
     operator = "generalise_date" to = "year". Every operator and its settings: docs/deidentify.md.
     """
-    released = _released(source, policy, out, key, account=account, ledger=ledger, reverse=reverse)
+    released = _released(
+        source, policy, out, key, account=account, ledger=ledger, reverse=reverse, risk=not (no_risk or reverse)
+    )
     if as_json:
         emit_json({"out": str(out), **released.value, "claim": released.receipt.claim, "account": account})
         return
     booked = f"claim {released.receipt.claim} of account {account!r}" if account else "not booked: no --account"
     what = "identifiers of people are in it again" if reverse else "it has no guarantee"
     typer.echo(f"wrote {out}: {released.value['rows']} rows, {booked}; {what}")
+    if "risk" in released.value:
+        show_before_and_after(released.value["risk"])
     if not reverse and released.value["held"]:
         typer.echo(f"held whole in memory: {', '.join(released.value['held'])}", err=True)
 
 
 def _released(
-    source: Path, policy: Path, out: Path, key: Path, *, account: str | None, ledger: str, reverse: bool
+    source: Path, policy: Path, out: Path, key: Path, *, account: str | None, ledger: str, reverse: bool, risk: bool
 ) -> Release[dict[str, Any]]:
     from privet.deidentify.keys import load_key, load_or_create_key
     from privet.deidentify.pieces import SourceFile, kind_of
@@ -72,7 +78,7 @@ def _released(
         payer = opened.account(account) if account else _unbooked(opened)
         # The file has its name only after the claim is committed; before that nothing has left.
         with whole_file(out, mode=mode) as sink:
-            work = _work(sink, out=out, policy=loaded, key=secret, reverse=reverse)
+            work = _work(sink, out=out, policy=loaded, key=secret, reverse=reverse, risk=risk)
             return _through_the_gate(payer, source, work, reverse=reverse)
 
 
@@ -89,14 +95,22 @@ def _check(policy: Any, path: Path, names: list[str], *, reverse: bool) -> None:
         raise InvalidParameter(f"{path}: {error}") from None
 
 
-def _work(sink: BinaryIO, *, out: Path, policy: Any, key: bytes, reverse: bool) -> Callable[[Path], dict[str, Any]]:
+def _work(
+    sink: BinaryIO, *, out: Path, policy: Any, key: bytes, reverse: bool, risk: bool
+) -> Callable[[Path], dict[str, Any]]:
+    from privet.deidentify.before_after import RiskWatch, watched_columns
     from privet.deidentify.stream import deidentify_file, reverse_file, whole_columns
 
     def work(source: Path) -> dict[str, Any]:
-        treat = reverse_file if reverse else deidentify_file
-        done = treat(source, sink, name=out.name, policy=policy, key=key)
-        held = [] if reverse else list(whole_columns(policy, names=done.columns))
-        return {"rows": done.rows, "columns": list(done.columns), "sha256": done.sha256, "held": held}
+        if reverse:
+            done = reverse_file(source, sink, name=out.name, policy=policy, key=key)
+            return {"rows": done.rows, "columns": list(done.columns), "sha256": done.sha256, "held": []}
+        watch = RiskWatch(watched_columns(source, policy)) if risk else None
+        seen = None if watch is None else watch.see
+        done = deidentify_file(source, sink, name=out.name, policy=policy, key=key, seen=seen)
+        held = list(whole_columns(policy, names=done.columns))
+        told = {} if watch is None else {"risk": watch.report()}
+        return {"rows": done.rows, "columns": list(done.columns), "sha256": done.sha256, "held": held, **told}
 
     return work
 

@@ -3,64 +3,138 @@ owner."""
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privet.cli.display import Json, emit_json, table
+from privet.cli.display import Json, emit_json
+from privet.cli.opening import Engine, Measurable, measurable
 from privet.core.durable import write_whole
 from privet.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from privet.deidentify.detect import ColumnFinding
 
-_BAR = 30
-
 
 def risk(
-    source: Annotated[Path, typer.Argument(help="A CSV or Parquet file, one row a person.")],
+    source: Annotated[Path, typer.Argument(help="A CSV or Parquet file of any size, one row a person.")],
     quasi: Annotated[
         list[str] | None,
-        typer.Option("--quasi", help="A column that others may know; repeat. Left out: all but direct identifiers."),
+        typer.Option("--quasi", help="A column that others may know; repeat. Left out: those found to be such."),
     ] = None,
     sensitive: Annotated[str | None, typer.Option(help="A secret column: adds l-diversity and t-closeness.")] = None,
     population: Annotated[int | None, typer.Option(help="People in the population the rows were sampled from.")] = None,
     up_to: Annotated[int, typer.Option("--up-to", help="Columns in a combination, at most.")] = 4,
+    uniques: Annotated[
+        int | None, typer.Option(help="Columns in a minimal sample unique, at most; 0: none. Left out: 3 if quick.")
+    ] = None,
     after: Annotated[Path | None, typer.Option(help="The treated file, to compare with.")] = None,
     suggest: Annotated[Path | None, typer.Option(help="Write a draft policy to this new file.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="A register of people, CSV or Parquet: how many rows are found again by it?")
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option(help="A column of both files that says who is who; it only keeps the score.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Draw it on this page, one file that asks no network.")] = None,
+    engine: Engine = "auto",
     as_json: Json = False,
 ) -> None:
-    """Which columns single people out together. What this prints is read from the data and has no guarantee."""
+    """Which columns single people out together. What this prints is read from the data and has no guarantee.
+
+    Example: privet risk people.csv --suggest policy.toml --html risk.html
+    """
     from privet.deidentify.detect import find_in_table
+    from privet.deidentify.measure import kept
 
     if suggest is not None and suggest.exists():
         raise InvalidParameter(f"{suggest} is already there; name a new file for the draft")
-    frame = _read(source)
-    findings = find_in_table(frame)
-    columns = _columns(frame, source, quasi, sensitive, findings)
-    found = {"before": _measured(frame, columns, sensitive=sensitive, population=population, up_to=up_to)}
-    if after is not None:
-        treated = _read(after)
-    elif suggest is not None:
-        treated = _drafted(frame, source, suggest, findings, keep=sensitive)
-    if after is not None or suggest is not None:
-        left = [name for name in columns if name in treated.columns]
-        found["after"] = _measured(treated, left, sensitive=sensitive, population=population, up_to=up_to)
-    direct = [item.column for item in findings if item.direct]
+    asked = _Asked(sensitive=sensitive, population=population, up_to=up_to, uniques=uniques, truth=truth)
+    with contextlib.ExitStack() as files:
+        given = files.enter_context(measurable(source, engine=engine))
+        findings = find_in_table(given.sample)
+        columns = _columns(given.sample, source, quasi, sensitive, findings)
+        register = files.enter_context(measurable(against, engine=engine)) if against is not None else None
+        found = {"before": asked.figures(given, columns, register, None)}
+        treated, policy = None, None
+        if after is not None:
+            treated = files.enter_context(measurable(after, engine=engine))
+        elif suggest is not None:
+            policy = _draft(given, source, suggest, columns, findings, keep=sensitive)
+            treated = files.enter_context(_treated(given, source, policy, engine))
+        if treated is not None:
+            left = [name for name in columns if name in treated.sample.columns]
+            found["after"] = asked.figures(treated, left, register, policy)
+            found["after"]["same_combinations"] = asked.again(found["before"], treated)
+            found["after"]["kept"] = kept(given.table, treated.table, columns=columns)
+    aside = [item for item in findings if item.column not in columns]
+    body = {
+        "direct_identifiers": [item.column for item in findings if item.direct],
+        "set_aside": [{"column": item.column, "role": item.role, "why": item.why} for item in aside],
+        **found,
+    }
+    if html is not None:
+        from privet.cli.risk_page import page
+
+        write_whole(html, page(body, title=source.name))
     if as_json:
-        emit_json({"direct_identifiers": direct, **found})
+        emit_json(body)
         return
-    _show(source, found, direct)
-    if suggest is not None:
-        typer.echo(f"\nwrote {suggest}, a draft: read it, then: privet deidentify {source} --policy {suggest} -o OUT")
+    _tell(source, body, suggest, html)
 
 
-def _read(path: Path) -> Any:
-    from privet.study.tables import column_names, read_table
+class _Asked:
+    """What is asked of each table: the same before and after."""
 
-    column_names(path)
-    return read_table(path)
+    def __init__(
+        self, *, sensitive: str | None, population: int | None, up_to: int, uniques: int | None, truth: str | None
+    ) -> None:
+        self._sensitive, self._population, self._truth = sensitive, population, truth
+        self._up_to, self._uniques = up_to, uniques
+
+    def figures(
+        self, given: Measurable, columns: list[str], register: Measurable | None, policy: Any
+    ) -> dict[str, Any]:
+        from privet.deidentify.measure import measured
+
+        if not columns or not len(given.sample):
+            return {"rows": len(given.sample), "columns": columns}
+        secret = self._sensitive if self._sensitive in given.sample.columns else None
+        found = measured(
+            given.table, columns=columns, sensitive=secret, population=self._population, largest=self._up_to,
+            uniques=self._uniques,
+        )  # fmt: skip
+        if register is not None:
+            found["attack"] = self._attack(given, columns, register, policy)
+        return found
+
+    def again(self, before: dict[str, Any], treated: Measurable) -> list[dict[str, Any]]:
+        """What the combinations that were worst before still give away."""
+        from privet.deidentify.codes import encode
+        from privet.deidentify.measure import unique_share
+
+        made = []
+        for item in before.get("discovery", {"combinations": []})["combinations"]:
+            left = [name for name in item["columns"] if name in treated.sample.columns]
+            share = unique_share(encode(treated.table, columns=left), columns=left) if left else 0.0
+            made.append({"columns": list(item["columns"]), "unique_share": share})
+        return made
+
+    def _attack(self, given: Measurable, columns: list[str], register: Measurable, policy: Any) -> dict[str, Any]:
+        from privet.deidentify.linkage import link
+
+        on = [name for name in columns if name in register.sample.columns]
+        if not on:
+            raise InvalidParameter("the register has none of the columns that others may know; nothing can be matched")
+        truth = self._truth if self._truth in given.sample.columns else None
+        if truth is not None and truth not in register.sample.columns:
+            raise InvalidParameter(f"the register has no column {truth!r}; name one that both files have")
+        known = register.table if policy is None else _as_treated(register, on, truth, policy)
+        return {"on": on, **link(known, given.table, on=[name for name in on if name != truth], truth=truth).to_json()}
 
 
 def _columns(
@@ -69,103 +143,72 @@ def _columns(
     missing = [name for name in [*(quasi or []), *([sensitive] if sensitive else [])] if name not in frame.columns]
     if missing:
         raise InvalidParameter(f"{source.name} has no column {missing[0]!r}; it has: {', '.join(frame.columns)}")
-    direct = {item.column for item in findings if item.direct}
-    chosen = quasi or [name for name in frame.columns if name not in direct and name != sensitive]
+    roles = [item for item in findings if item.column != sensitive]
+    chosen = quasi or [item.column for item in roles if item.role == "quasi-identifier"]
+    # Where no name and no value says what others may know, all that does not identify by itself is counted.
+    chosen = chosen or [item.column for item in roles if not item.direct]
     if not chosen:
         raise InvalidParameter(f"every column of {source.name} is an identifier by itself; drop or replace them first")
     return list(dict.fromkeys(chosen))
 
 
-def _measured(
-    frame: Any, columns: list[str], *, sensitive: str | None, population: int | None, up_to: int
-) -> dict[str, Any]:
-    from privet.deidentify.anonymity import anonymity_of
-    from privet.deidentify.attackers import attacker_risks
+def _draft(
+    given: Measurable, source: Path, path: Path, columns: list[str], findings: tuple[ColumnFinding, ...],
+    *, keep: str | None,
+) -> Any:  # fmt: skip
+    """Write a draft policy; the policy it is."""
     from privet.deidentify.codes import encode
-    from privet.deidentify.discovery import discover
-    from privet.deidentify.models.k_anonymity import class_sizes
-    from privet.deidentify.uniqueness import population_uniqueness
-
-    if not columns or not len(frame):
-        return {"rows": len(frame), "columns": columns}
-    secret = sensitive if sensitive is not None and sensitive in frame.columns else None
-    coded = encode(frame, columns=[*columns, *([secret] if secret else [])])
-    sizes = class_sizes(coded, quasi_identifiers=columns)
-    made = {
-        "rows": coded.rows,
-        "columns": columns,
-        "alone": float((sizes == 1).sum() / coded.rows),
-        "anonymity": anonymity_of(coded, quasi_identifiers=columns, sensitive=secret).to_json(),
-        "attackers": attacker_risks(coded, quasi_identifiers=columns).to_json(),
-        "discovery": discover(coded, columns=columns, largest=up_to).to_json(),
-    }
-    if population is not None:
-        made["population"] = population_uniqueness(sizes, population=population).to_json()
-    return made
-
-
-def _drafted(frame: Any, source: Path, path: Path, findings: tuple[ColumnFinding, ...], *, keep: str | None) -> Any:
-    """Write the draft, and make the table that it would give, for its figures only: a key of zeros will do for them."""
     from privet.deidentify.policy import load_policy
     from privet.deidentify.suggestion import policy_toml, suggest
+
+    coded = encode(given.table, columns=columns)
+    others = tuple(item for item in findings if item.column != keep)
+    write_whole(path, policy_toml(suggest(coded, findings=others, quasi_identifiers=columns), title=source.name))
+    return load_policy(path)
+
+
+@contextlib.contextmanager
+def _treated(given: Measurable, source: Path, policy: Any, engine: str) -> Iterator[Measurable]:
+    """The table that a policy would give, for its figures only: a key of zeros will do for them."""
+    from privet.deidentify.stream import deidentify_file
     from privet.deidentify.transform import apply_policy
 
-    suggested = tuple(item for item in suggest(frame, findings=findings) if item.column != keep)
-    write_whole(path, policy_toml(suggested, title=source.name))
-    return apply_policy(frame, policy=load_policy(path), key=bytes(32))
+    if given.frame is not None:
+        frame = apply_policy(given.frame, policy=policy, key=bytes(32))
+        yield Measurable(frame, frame, frame)
+        return
+    with tempfile.TemporaryDirectory(prefix="privet-") as folder:
+        path = Path(folder) / "treated.parquet"
+        with path.open("wb") as sink:
+            deidentify_file(source, sink, name=path.name, policy=policy, key=bytes(32))
+        with measurable(path, engine=engine) as opened:
+            yield opened
 
 
-def _show(source: Path, found: dict[str, dict[str, Any]], direct: list[str]) -> None:
-    if direct:
-        typer.echo(f"By themselves identify: {in_words(direct)}. Drop or replace them.")
-    for when, figures in found.items():
-        title = f"{source.name}: {figures['rows']:,} people" if when == "before" else "After the treatment"
-        typer.echo(f"\n{title}")
-        if "discovery" not in figures:
-            typer.echo("  nothing is left that others may know")
-            continue
-        for item in figures["discovery"]["combinations"]:
-            typer.echo(f"  {bar(item['unique_share'])}  {sentence(item['columns'], item['unique_share'])}")
-        if not figures["discovery"]["complete"]:
-            typer.echo("  (there may be worse ones: the limit of exact counts was reached)")
-        _show_figures(figures)
+def _as_treated(register: Measurable, on: list[str], truth: str | None, policy: Any) -> Any:
+    """The register generalised as the table is: an attacker who sees the table can do so."""
+    import dataclasses
+
+    from privet.deidentify.transform import apply_alone
+
+    if register.frame is None:
+        raise InvalidParameter("a register of this size cannot be generalised; write it by the policy and use --after")
+    columns = {name: operator for name, operator in policy.columns.items() if name in on and name != truth}
+    alone = dataclasses.replace(policy, columns=columns, others="keep", together=(), domains={})
+    wanted = [*on, *([truth] if truth is not None and truth not in on else [])]
+    return apply_alone(register.frame[wanted], policy=alone, key=bytes(32))
 
 
-def _show_figures(figures: dict[str, Any]) -> None:
-    anonymity, attackers = figures["anonymity"], figures["attackers"]
-    many = len(figures["columns"])
-    rows = [
-        (f"alone in all {many} columns together", f"{figures['alone']:.1%}"),
-        ("smallest group (k)", anonymity["k"]),
-        ("right guess about one known to be there, on average", f"{attackers['prosecutor_mean']:.1%}"),
-        ("in groups below 5", f"{attackers['prosecutor_at_risk']:.1%}"),
-    ]
-    if anonymity["t"] is not None:
-        rows += [("different sensitive values in a group, at least (l)", anonymity["distinct_l"]),
-                 ("distance of a group from the table, at most (t)", f"{anonymity['t']:.3f}")]  # fmt: skip
-    if "population" in figures:
-        rows.append(("alone in the population, estimated", f"{figures['population']['population']:.1%}"))
-    table("", columns=["what", "value"], rows=rows)
+def _tell(source: Path, body: dict[str, Any], suggest: Path | None, html: Path | None) -> None:
+    from privet.cli.risk_words import show
 
-
-def sentence(columns: list[str] | tuple[str, ...], share: float) -> str:
-    """What a combination does, in words.
-
-    >>> sentence(["birth_date", "sex", "postcode"], 0.634)
-    'birth date, sex and postcode single out 63 % of the people'
-    """
-    verb = "singles" if len(columns) == 1 else "single"
-    part = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "fewer than 1 %"
-    return f"{in_words(columns)} {verb} out {part} of the people"
-
-
-def in_words(columns: list[str] | tuple[str, ...]) -> str:
-    """Names joined as in a sentence."""
-    names = [name.replace("_", " ") for name in columns]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def bar(share: float) -> str:
-    """A share, drawn."""
-    filled = round(share * _BAR)
-    return "█" * filled + "·" * (_BAR - filled)
+    show(source.name, body)
+    if html is not None:
+        typer.echo(f"\ndrew {html}")
+    if suggest is not None:
+        safe = f"safe-{source.name}"
+        typer.echo(
+            f"\nwrote {suggest}, a draft: read it, then\n"
+            f"  privet deidentify {source} --policy {suggest} -o {safe}\n"
+            f"  privet vault encrypt {safe} --passphrase -o {safe}.privet"
+        )

@@ -47,14 +47,16 @@ _LONGEST = 64
 Place = tuple[int, str, int]
 
 
-def places(text: str) -> list[Place]:
+def places(text: str, begin: int = 0) -> list[Place]:
     """Places where an identifier can begin, how, and the length of the run of digits or letters there.
+
+    What stands before ``begin`` is seen and not searched.
 
     >>> places("ID A123456789 or a.b@example.org, +886 912")
     [(3, 'letter', 1), (17, 'mail', 0), (34, 'sign', 0), (35, 'digit', 3), (39, 'digit', 3)]
     """
     found: list[Place] = []
-    for match in _ANCHOR.finditer(text):
+    for match in _ANCHOR.finditer(text, begin):
         start, way = match.start(), match.lastgroup
         if way == "digit":
             found.append((start, way, match.end(way) - start))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
 from privet.deidentify.codes import Coded, Column, aligned, encode
+
+# What joined classes do to a model: the whole meets it wherever one part does ("larger"), or wherever all do ("union").
+Joins = Literal["larger", "union"]
 
 # A key of so few possible values for each row is counted by a table instead of being sorted.
 _FEW = 2
@@ -50,6 +53,32 @@ class Classes:
         return self.sensitive
 
 
+class Model(Protocol):
+    """A model that says of each class by itself whether it is anonymous enough; searches need to know how it joins."""
+
+    joins: ClassVar[Any]
+
+    def meets(self, classes: Classes) -> NDArray[np.bool_]: ...
+
+
+def all_meet(models: Sequence[Model], classes: Classes) -> NDArray[np.bool_]:
+    """Whether each class meets every model."""
+    met = np.ones(len(classes.sizes), dtype=bool)
+    for model in models:
+        met &= model.meets(classes)
+    return met
+
+
+def searchable(models: Sequence[Any]) -> tuple[Model, ...]:
+    """The models, if a search can hold them. Errors: InvalidParameter if one does not judge classes by themselves."""
+    for model in models:
+        if getattr(model, "joins", None) not in ("larger", "union"):
+            raise InvalidParameter(
+                f"{type(model).__name__} does not judge a class by itself, so no search can hold it; check its result"
+            )
+    return tuple(models)
+
+
 def classes_of(table: Any, *, quasi_identifiers: Sequence[str], sensitive: str | None = None) -> Classes:
     """Group the rows of a table (or of one that ``encode`` made) by their quasi-identifiers.
 
@@ -66,16 +95,16 @@ def classes_of(table: Any, *, quasi_identifiers: Sequence[str], sensitive: str |
     coded = encode(table, columns=None if isinstance(table, Coded) else _wanted(names, sensitive))
     keys = coded.chosen(names)
     if sensitive is None:
-        return Classes(count(*packed(keys))[1])
-    return _with_cells(keys, coded.chosen([sensitive])[0])
+        return Classes(count(*packed(keys), counts=coded.counts)[1])
+    return cells_of(*packed(keys), sensitive=coded.chosen([sensitive])[0], counts=coded.counts)
 
 
 def class_of_each_row(table: Any, *, quasi_identifiers: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each row the number of its class, and the size of each class."""
+    """For each row (or entry of a coded table) the number of its class, and the size of each class."""
     coded = encode(table, columns=None if isinstance(table, Coded) else list(quasi_identifiers))
     key, _ = packed(coded.chosen(list(quasi_identifiers)))
-    _, numbers, sizes = np.unique(key, return_inverse=True, return_counts=True)
-    return numbers.astype(np.int64), sizes.astype(np.int64)
+    values, numbers = np.unique(key, return_inverse=True)
+    return numbers.astype(np.int64), _tallied(numbers, len(values), coded.counts)
 
 
 def sizes_in_both(
@@ -88,8 +117,8 @@ def sizes_in_both(
                      for n in names])  # fmt: skip
     values, numbers = np.unique(key, return_inverse=True)
     return (
-        np.bincount(numbers[: one.rows], minlength=len(values)).astype(np.int64),
-        np.bincount(numbers[one.rows :], minlength=len(values)).astype(np.int64),
+        _tallied(numbers[: one.entries], len(values), one.counts),
+        _tallied(numbers[one.entries :], len(values), two.counts),
     )
 
 
@@ -110,28 +139,55 @@ def packed(columns: Sequence[Column]) -> tuple[NDArray[Any], int]:
     return key, levels
 
 
-def count(key: NDArray[Any], levels: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The distinct values of a key in order, and how often each occurs."""
+def count(
+    key: NDArray[Any], levels: int, *, counts: NDArray[np.int64] | None = None
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct values of a key in order, and how often each occurs; an entry counts as often as ``counts`` says."""
     if not len(key):
         return key, np.zeros(0, dtype=np.int64)
     if levels <= _FEW * len(key):
-        counts = np.bincount(key.astype(np.intp, copy=False), minlength=levels)
-        there = np.flatnonzero(counts)
-        return there, counts[there].astype(np.int64)
+        times = _tallied(key.astype(np.intp, copy=False), levels, counts)
+        there = np.flatnonzero(times)
+        return there, times[there]
+    if counts is not None:
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        return ordered[starts], np.add.reduceat(counts[order], starts)
     ordered = np.sort(key)
     ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
     return ordered[ends], np.diff(ends, prepend=-1).astype(np.int64)
 
 
-def _with_cells(keys: list[Column], sensitive: Column) -> Classes:
+def alone(key: NDArray[Any], counts: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Where the keys are that one row alone has, in the order of the keys."""
+    _, first, times = np.unique(key, return_index=True, return_counts=True)
+    found: NDArray[np.int64] = first[times == 1].astype(np.int64)
+    return found if counts is None else found[counts[found] == 1]
+
+
+def _tallied(key: NDArray[Any], levels: int, counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """How many rows have each key; sums of counts are exact in floats up to 2^53 rows."""
+    made: NDArray[np.int64] = np.bincount(key, weights=counts, minlength=levels).astype(np.int64)
+    return made
+
+
+def cells_of(key: NDArray[Any], levels: int, *, sensitive: Column, counts: NDArray[np.int64] | None = None) -> Classes:
+    """Classes of equal keys, and what each holds of a sensitive column."""
     # The sensitive code is packed last: cells of one class lie together, and a division takes the class back out.
-    found, counts = count(*packed([*keys, sensitive]))
-    of_key, value = np.divmod(found, found.dtype.type(max(1, sensitive.levels)))
+    many = max(1, sensitive.levels)
+    if levels * many >= 2**63:
+        key, levels = _recoded(key)
+    if levels * many >= 2**32 and key.dtype != np.int64:
+        key = key.astype(np.int64)
+    both = key * key.dtype.type(many) + sensitive.codes.astype(key.dtype)
+    found, times = count(both, levels * many, counts=counts)
+    of_key, value = np.divmod(found, found.dtype.type(many))
     new = np.append(True, of_key[1:] != of_key[:-1]) if len(of_key) else np.zeros(0, dtype=bool)
     starts = np.flatnonzero(new)
-    overall = np.bincount(sensitive.codes, minlength=sensitive.levels) / max(1, len(sensitive.codes))
-    sizes = np.add.reduceat(counts, starts) if len(starts) else counts
-    cells = Cells(np.cumsum(new) - 1, value.astype(np.int64), counts, starts, overall, sensitive.labels)
+    overall = _tallied(sensitive.codes, sensitive.levels, counts) / max(1, int(times.sum()))
+    sizes = np.add.reduceat(times, starts) if len(starts) else times
+    cells = Cells(np.cumsum(new) - 1, value.astype(np.int64), times, starts, overall, sensitive.labels)
     return Classes(sizes, cells)
 
 

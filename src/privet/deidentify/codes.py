@@ -36,10 +36,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded:
-    """A table whose columns are codes. It holds the data: it is as private as the table."""
+    """A table whose columns are codes. It holds the data: it is as private as the table.
+
+    ``counts`` says how many rows each entry stands for, where entries are combinations and not rows; without it each
+    stands for one. Shapes: columns have ``entries`` codes; ``rows`` is the sum of the counts.
+    """
 
     rows: int
     columns: Mapping[str, Column]
+    counts: NDArray[np.int64] | None = None
+
+    @property
+    def entries(self) -> int:
+        return self.rows if self.counts is None else len(self.counts)
 
     def chosen(self, names: Sequence[str]) -> list[Column]:
         """Columns by name. Errors: InvalidParameter if none is named or one is not there."""
@@ -51,14 +60,20 @@ class Coded:
             raise InvalidParameter(f"the table has no column {missing[0]!r}; it has: {known}")
         return [self.columns[name] for name in names]
 
-    def take(self, rows: NDArray[Any]) -> Coded:
-        """The rows of these numbers, or those that a mask marks."""
-        count = int(rows.sum()) if rows.dtype == bool else len(rows)
-        return Coded(count, {name: column.take(rows) for name, column in self.columns.items()})
+    def take(self, rows: NDArray[np.int64]) -> Coded:
+        """The rows of these numbers, each by itself; rows of one entry follow each other."""
+        at = rows if self.counts is None else np.searchsorted(np.cumsum(self.counts), rows, side="right")
+        return Coded(len(rows), {name: column.take(at) for name, column in self.columns.items()})
+
+    def each_row(self) -> Coded:
+        """Every row by itself."""
+        return self if self.counts is None else self.take(np.arange(self.rows))
 
 
 def encode(table: Any, *, columns: Sequence[str] | None = None) -> Coded:
     """Code a table of pandas, Polars or Arrow, or a mapping of names to columns; a coded table is returned as it is.
+
+    What counts its combinations itself, as a ``DatabaseTable`` does, is asked for them.
 
     A missing cell is a value of its own. Text that is all numbers is ordered as numbers.
     Errors: InvalidParameter if a named column is not there, or columns differ in length.
@@ -71,12 +86,15 @@ def encode(table: Any, *, columns: Sequence[str] | None = None) -> Coded:
         if columns is not None:
             table.chosen(columns)
         return table
-    there = [str(name) for name in _names(table)]
+    if hasattr(type(table), "combinations"):
+        counted: Coded = table.combinations(columns)
+        return counted
+    there = [str(name) for name in names_of(table)]
     missing = [name for name in columns or () if name not in there]
     if missing:
         raise InvalidParameter(f"the table has no column {missing[0]!r}; it has: {', '.join(there)}")
     wanted = set(there if columns is None else columns)
-    made = {str(name): encode_column(table[name]) for name in _names(table) if str(name) in wanted}
+    made = {str(name): encode_column(table[name]) for name in names_of(table) if str(name) in wanted}
     lengths = {len(column.codes) for column in made.values()}
     if len(lengths) > 1:
         raise InvalidParameter(f"the columns have {min(lengths)} to {max(lengths)} cells; give columns of one length")
@@ -88,12 +106,12 @@ def encode_column(values: Any) -> Column:
     if hasattr(values, "to_arrow"):
         values = values.to_arrow()
     if hasattr(values, "dictionary_encode"):
-        codes, labels = _from_arrow(values)
+        codes, labels = codes_of_arrow(values)
     elif type(values).__module__.startswith("pandas"):
         codes, labels = _from_pandas(values)
     else:
         codes, labels = _from_array(values)
-    return _in_order(codes, labels)
+    return in_order(codes, labels)
 
 
 def aligned(first: Coded, second: Coded, *, columns: Sequence[str]) -> tuple[Coded, Coded]:
@@ -103,8 +121,8 @@ def aligned(first: Coded, second: Coded, *, columns: Sequence[str]) -> tuple[Cod
     """
     pairs = [_aligned(*pair) for pair in zip(first.chosen(columns), second.chosen(columns), strict=True)]
     one, two = zip(*pairs, strict=True)
-    return Coded(first.rows, dict(zip(columns, one, strict=True))), Coded(
-        second.rows, dict(zip(columns, two, strict=True))
+    return Coded(first.rows, dict(zip(columns, one, strict=True)), first.counts), Coded(
+        second.rows, dict(zip(columns, two, strict=True)), second.counts
     )
 
 
@@ -128,7 +146,8 @@ def _aligned(first: Column, second: Column) -> tuple[Column, Column]:
     return moved[0], moved[1]
 
 
-def _names(table: Any) -> list[Any]:
+def names_of(table: Any) -> list[Any]:
+    """The names of a table's columns. Errors: InvalidParameter if it is no table."""
     if hasattr(table, "column_names"):
         return list(table.column_names)
     if hasattr(table, "columns"):
@@ -149,7 +168,8 @@ def _from_pandas(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
     return _with_missing(codes, list(uniques) if values.dtype.kind in "mM" else uniques.tolist())
 
 
-def _from_arrow(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
+def codes_of_arrow(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
+    """Codes of an Arrow array and their labels, in the order of their first cells, missing ones last."""
     if not len(values):
         return np.zeros(0, dtype=np.int64), []
     coded = values.dictionary_encode()
@@ -202,7 +222,8 @@ def _with_missing(codes: NDArray[Any], labels: list[Any]) -> tuple[NDArray[np.in
     return codes, labels
 
 
-def _in_order(codes: NDArray[np.int64], labels: list[Any]) -> Column:
+def in_order(codes: NDArray[np.int64], labels: list[Any]) -> Column:
+    """A column whose codes are numbers of ``labels``, coded again in the order of the labels."""
     order = _order(labels)
     place = np.empty(len(labels), dtype=np.int64)
     place[order] = np.arange(len(labels))

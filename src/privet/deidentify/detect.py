@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.column_finding import ColumnFinding
+from privet.deidentify.evidence import Evidence, evidence_of
+from privet.deidentify.frames import as_pandas
 from privet.deidentify.recogniser import Recogniser, recognisers
-from privet.deidentify.scan import Finding, scanner
+from privet.deidentify.roles import Judged, by_name, by_uniqueness, by_values, key_by_name, plain
+from privet.deidentify.scan import Finding, Scanner, scanner
+
+__all__ = ["ColumnFinding", "chosen_scanner", "find_in_table", "find_in_text", "finding_of"]
 
 # A column is of a kind if at least this share of its filled cells is.
 ENOUGH = 0.5
 # Kinds that need a hint in the column's name need fewer cells to look the part: people write addresses in many ways.
 ENOUGH_WITH_HINT = 0.3
-# In fewer cells than this, all being different says nothing.
-ENOUGH_CELLS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnFinding:
-    """What one column holds: ``kind`` None if nothing was recognised. ``share`` is of the filled cells.
-
-    ``unique`` is the share of filled cells whose value no other cell has. Both are read from the data, so they leave
-    only by a claim.
-    """
-
-    column: str
-    kind: str | None
-    label: str
-    share: float
-    unique: float
-    direct: bool
-    why: str = field(default="")
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+# So many different cells are searched for identifiers inside them.
+TEXTS = 500
 
 
 def find_in_text(text: str, *, kinds: tuple[str, ...] | None = None) -> tuple[Finding, ...]:
@@ -47,57 +33,91 @@ def find_in_text(text: str, *, kinds: tuple[str, ...] | None = None) -> tuple[Fi
     >>> [(f.kind, f.start, f.end) for f in find_in_text("身分證A123456789,請寄a.b@example.org")]
     [('taiwan_id', 3, 13), ('email', 16, 31)]
     """
+    return chosen_scanner(kinds).find(text)
+
+
+def chosen_scanner(kinds: tuple[str, ...] | None) -> Scanner:
+    """The scanner of some kinds, or of all. Errors: InvalidParameter if one of them is not known."""
     if kinds is None:
-        return scanner().find(text)
+        return scanner()
     known = {item.name for item in recognisers()}
     unknown = [kind for kind in kinds if kind not in known]
     if unknown:
         raise InvalidParameter(f"{unknown[0]!r} is not a kind of identifier; there are: {', '.join(sorted(known))}")
-    return scanner(frozenset(kinds)).find(text)
+    return scanner(frozenset(kinds))
 
 
-def find_in_table(frame: Any, *, sample_rows: int = 2000) -> tuple[ColumnFinding, ...]:
-    """What each column of a pandas table holds, judged by its name and its first ``sample_rows`` filled cells."""
-    return tuple(_judge(str(name), frame[name], sample_rows) for name in frame.columns)
+def find_in_table(table: Any, *, sample_rows: int = 2000) -> tuple[ColumnFinding, ...]:
+    """What each column of a table holds and which role it plays, by name, type, values and uniqueness together.
+
+    Takes a table of pandas, Polars or Arrow, or a mapping of names to columns. Forms and values are judged on the
+    first ``sample_rows`` filled cells, uniqueness on all.
+    Guarantee: none; a role is a proposal that the policy may overrule. What is told is read from the data.
+    Errors: InvalidParameter if the table is of no kind that is known.
+    Reference: Regulation (EU) 2016/679 (GDPR), art. 4 and 9; 45 CFR 164.514(b)(2)(i) (HIPAA, Safe Harbor).
+
+    >>> table = {"sex": ["m", "f"] * 20, "diagnosis": ["flu", "asthma"] * 20, "case": list(range(40))}
+    >>> [(found.column, found.kind, found.role) for found in find_in_table(table)]
+    [('sex', 'sex', 'quasi-identifier'), ('diagnosis', 'health', 'sensitive'), ('case', 'unique_key', 'identifier')]
+    """
+    frame = _frame(table)
+    return tuple(finding_of(evidence_of(str(name), frame[name], sample_rows=sample_rows)) for name in frame.columns)
 
 
-def _judge(name: str, column: Any, sample_rows: int) -> ColumnFinding:
-    cells = [text for text in column.dropna().astype(str).head(sample_rows).str.strip() if text]
-    unique = len(set(cells)) / len(cells) if cells else 0.0
+def _frame(table: Any) -> Any:
+    if not isinstance(table, Mapping):
+        return as_pandas(table)
+    import pandas
+
+    return pandas.DataFrame({name: pandas.Series(list(column)) for name, column in table.items()})
+
+
+def finding_of(seen: Evidence) -> ColumnFinding:
+    """What a column holds, from what was seen of it."""
+    judged = _judge(seen)
+    return ColumnFinding(seen.name, judged.kind, judged.label, judged.share, seen.unique, judged.role, judged.why)
+
+
+def _judge(seen: Evidence) -> Judged:
+    """Forms first, for they are surest; then the name; then values, and uniqueness where nothing else speaks."""
+    form = _by_form(seen)
+    if form is not None and form.role == "identifier":
+        return form
+    named = by_name(seen)
+    sure = key_by_name(seen) or _free_text(seen, named=named is not None)
+    if sure is not None or form is not None:
+        return sure or form or plain(seen)
+    if seen.form == "date":
+        return by_values(seen) or plain(seen)
+    return named or by_values(seen) or by_uniqueness(seen) or plain(seen)
+
+
+def _by_form(seen: Evidence) -> Judged | None:
     best: tuple[float, float, Recogniser] | None = None
     for item in recognisers():
-        hinted = item.hinted_by(name)
-        if not cells or not (hinted or (item.in_text and not item.needs_context and item.cell is None)):
+        hinted = item.hinted_by(seen.name)
+        if not seen.filled or not (hinted or (item.in_text and not item.needs_context and item.cell is None)):
             continue
-        share = sum(item.accepts(text) for text in cells) / len(cells)
+        share = seen.share(item.accepts)
         rank = (item.score + hinted, share, item)
         if share >= (ENOUGH_WITH_HINT if hinted else ENOUGH) and (best is None or rank[:2] > best[:2]):
             best = rank
-    if best is not None:
-        item = best[2]
-        why = f"cells have its form{' and checksum' if item.validate else ''}"
-        why += f", and the column is named so ({name})" if item.hinted_by(name) else ""
-        return ColumnFinding(name, item.name, item.label, best[1], unique, item.direct, why)
-    return _unrecognised(name, cells, unique)
+    if best is None:
+        return None
+    item = best[2]
+    why = f"{best[1]:.0%} of the cells have its form{' and checksum' if item.validate else ''}"
+    why += f", and the column is named so ({seen.name})" if item.hinted_by(seen.name) else ""
+    return Judged("identifier" if item.direct else "quasi-identifier", item.name, item.label, best[1], why)
 
 
-def _unrecognised(name: str, cells: list[str], unique: float) -> ColumnFinding:
-    inside = sum(bool(find_in_text(text)) for text in cells[:500]) / max(1, min(500, len(cells)))
-    if inside > 0.05:
-        return ColumnFinding(
-            name, "free_text", "text with identifiers in it", inside, unique, True, "found in free text"
-        )
-    numeric = all(_is_number(text) for text in cells[:200])
-    if len(cells) >= ENOUGH_CELLS and unique > 0.95 and not (numeric and any("." in text for text in cells[:200])):
-        return ColumnFinding(
-            name, "unique_key", "nearly unique value", unique, unique, True, "almost every cell differs"
-        )
-    return ColumnFinding(name, None, "none found", 0.0, unique, False)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _free_text(seen: Evidence, *, named: bool) -> Judged | None:
+    """Text with direct identifiers in it. Towns and companies have names of people in them: a named column may."""
+    if seen.form != "text":
+        return None
+    direct = {item.name for item in recognisers() if item.direct and not (named and item.name == "person_name")}
+    cells = list(seen.cells)[:TEXTS]
+    inside = sum(any(found.kind in direct for found in find_in_text(cell)) for cell in cells) / len(cells)
+    if inside <= 0.05:
+        return None
+    return Judged("identifier", "free_text", "text with identifiers in it", inside,
+                  f"direct identifiers were found inside {inside:.0%} of different cells")  # fmt: skip

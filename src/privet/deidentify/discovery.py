@@ -132,7 +132,7 @@ class _Search:
 
 
 def _unique(coded: Coded, columns: Columns) -> int:
-    return int((count(*packed(coded.chosen(columns)))[1] == 1).sum())
+    return int((count(*packed(coded.chosen(columns)), counts=coded.counts)[1] == 1).sum())
 
 
 def _covers(other: Combination, columns: Columns, share: float) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import packed
+from privet.deidentify.classes import alone, packed
 from privet.deidentify.codes import Coded, Column, aligned, encode
 
 
@@ -20,7 +20,7 @@ class Linkage:
     """What the attacker claims: ``pairs`` of a known row and a released row.
 
     ``right`` counts the claims that are true, if a column told the truth. Shapes: ``pairs`` has two columns of row
-    numbers.
+    numbers; of a table of combinations, numbers of its entries, each of one row.
     """
 
     pairs: NDArray[np.int64]
@@ -68,7 +68,7 @@ def link(known: Any, released: Any, *, on: Sequence[str], truth: str | None = No
         raise InvalidParameter(f"tolerate is {tolerate}; with {len(columns)} columns give 0 to {len(columns) - 1}")
     wanted = [*columns, truth] if truth is not None else columns
     one, two = aligned(encode(known, columns=wanted), encode(released, columns=wanted), columns=wanted)
-    free_one, free_two = np.arange(one.rows), np.arange(two.rows)
+    free_one, free_two = np.arange(one.entries), np.arange(two.entries)
     found = [np.zeros((0, 2), dtype=np.int64)]
     for chosen in _sets(columns, tolerate):
         pairs = _unique_in_both(one, two, chosen, free_one, free_two)
@@ -91,15 +91,16 @@ def _unique_in_both(
     joined = [Column(np.concatenate([one.columns[n].codes, two.columns[n].codes]), one.columns[n].labels)
               for n in chosen]  # fmt: skip
     key, _ = packed(joined)
-    (first, at_one), (second, at_two) = _alone(key[: one.rows]), _alone(key[one.rows :])
+    first, at_one = _alone(key[: one.entries], one.counts)
+    second, at_two = _alone(key[one.entries :], two.counts)
     _, left, right = np.intersect1d(first, second, assume_unique=True, return_indices=True)
     pairs = np.stack([at_one[left], at_two[right]], axis=1)
     return pairs[np.isin(pairs[:, 0], free_one) & np.isin(pairs[:, 1], free_two)]
 
 
-def _alone(key: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    values, first, counts = np.unique(key, return_index=True, return_counts=True)
-    return values[counts == 1], first[counts == 1].astype(np.int64)
+def _alone(key: NDArray[Any], counts: NDArray[np.int64] | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    at = alone(key, counts)
+    return key[at], at
 
 
 def _right(one: Column, two: Column, pairs: NDArray[np.int64]) -> int:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from privet.core.errors import InvalidParameter, PluginError, SpecError
 from privet.core.plugins import attribute
+from privet.deidentify.column_finding import ColumnFinding
+from privet.deidentify.column_words import ROLES, Role
 from privet.deidentify.keys import column_key, domain_key, joint_key
 from privet.deidentify.operator import FAMILY, JointOperator, Operator
 
@@ -24,17 +26,39 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedRole:
+    """The role that a column has because the policy says so, and the written reason."""
+
+    role: Role
+    reason: str = ""
+
+    def of(self, found: ColumnFinding) -> ColumnFinding:
+        """The finding with this role. Errors: InvalidParameter if that protects less and no reason is written."""
+        if ROLES.index(self.role) > ROLES.index(found.role) and not self.reason.strip():
+            raise InvalidParameter(
+                f"the policy calls column {found.column!r} {self.role}, but it was found to be {found.role} "
+                f'({found.label}); write why beside it: reason = "..."'
+            )
+        why = f"the policy says so: {self.reason}" if self.reason else "the policy says so"
+        return dataclasses.replace(found, role=self.role, why=f"{why} (found: {found.role}, {found.why})")
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """An operator for each named column, and what becomes of the others: refused, kept or dropped.
 
     Columns of one domain share a key, so that one person has one pseudonym in all of them. ``together`` follows once
-    every column has been treated, in the order of the file; a column named only there is kept until then.
+    every column has been treated, in the order of the file; a column named only there is kept until then. ``roles``
+    overrule what was found in a column. ``quasi_identifiers`` are the columns that others may know, for the risk report
+    of what leaves.
     """
 
     columns: Mapping[str, Operator]
     others: Literal["refuse", "keep", "drop"] = "refuse"
     domains: Mapping[str, str] = field(default_factory=dict)
     together: tuple[Together, ...] = ()
+    roles: Mapping[str, StatedRole] = field(default_factory=dict)
+    quasi_identifiers: tuple[str, ...] = ()
 
     def operator(self, column: str) -> Operator:
         """What is done to a column by itself. Errors: InvalidParameter if the policy does not say."""
@@ -63,6 +87,13 @@ class Policy:
         """The key that several columns are treated with together."""
         return joint_key(key, columns=step.columns)
 
+    def overrule(self, findings: Iterable[ColumnFinding]) -> tuple[ColumnFinding, ...]:
+        """Findings with the roles that the policy states.
+
+        Errors: InvalidParameter if a stated role protects less than the one found and no reason is written.
+        """
+        return tuple(self.roles[found.column].of(found) if found.column in self.roles else found for found in findings)
+
     def check_columns(self, names: Iterable[str]) -> None:
         """Hold the policy against the names of a table's columns, before any row is read.
 
@@ -71,7 +102,7 @@ class Policy:
         there = tuple(names)
         persons = [getattr(operator, "person", "") for operator in self.columns.values()]
         joint = [name for step in self.together for name in step.columns]
-        for name in [*self.columns, *filter(None, persons), *joint]:
+        for name in [*self.columns, *self.roles, *filter(None, persons), *joint, *self.quasi_identifiers]:
             if name not in there:
                 raise InvalidParameter(f"the policy names column {name!r}, which the table does not have")
         for name in there:
@@ -100,24 +131,47 @@ def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
     >>> read_policy({"columns": {"name": {"operator": "drop"}}}).operator("name").describe()
     'dropped'
     """
-    unknown = set(body) - {"columns", "others", "together"}
+    unknown = set(body) - {"columns", "others", "together", "risk"}
     if unknown:
-        raise InvalidParameter(f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns, others and together")
+        raise InvalidParameter(
+            f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns, others, together and risk"
+        )
     others = body.get("others", "refuse")
     if others not in ("refuse", "keep", "drop"):
         raise InvalidParameter(f'others is {others!r}; give "refuse", "keep" or "drop"')
     columns = body.get("columns", {})
     if not isinstance(columns, Mapping):
         raise InvalidParameter("columns must be a table: write [columns.NAME]")
-    operators = {name: _operator(name, settings, folder) for name, settings in columns.items()}
+    roles = {name: _role(name, settings) for name, settings in columns.items() if _states_role(settings)}
+    operators = {name: _operator(name, settings, folder) for name, settings in columns.items()
+                 if name not in roles or "operator" in settings}  # fmt: skip
     domains = {name: _domain(name, operators[name], settings) for name, settings in columns.items()
-               if "domain" in settings}  # fmt: skip
-    return Policy(operators, others, domains, _together(body.get("together", []), operators, folder))
+               if name in operators and "domain" in settings}  # fmt: skip
+    together = _together(body.get("together", []), operators, folder)
+    return Policy(operators, others, domains, together, roles, _known_to_others(body.get("risk", {})))
+
+
+def _known_to_others(risk: Any) -> tuple[str, ...]:
+    """[risk] quasi_identifiers."""
+    names = risk.get("quasi_identifiers") if isinstance(risk, Mapping) else None
+    if risk == {}:
+        return ()
+    if set(risk) != {"quasi_identifiers"} or not isinstance(names, list) or not all(map(_is_name, names)) or not names:
+        raise InvalidParameter(
+            '[risk] has one key: quasi_identifiers = ["NAME", ...], the columns that others may know'
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _operator(column: str, settings: Any, folder: Path) -> Operator:
     place = f"[columns.{column}]"
-    made: Operator = _made(place, settings, beside={"domain"}, folder=folder)
+    keeps = settings.get("operator") == "keep" if isinstance(settings, Mapping) else False
+    beside = {"domain", "role"} | ({"reason"} if _states_role(settings) and not keeps else set())
+    made: Operator = _made(place, settings, beside=beside, folder=folder)
     if not hasattr(made, "apply"):
         raise InvalidParameter(
             f"{place} {settings['operator']} treats several columns together; write [[together]] with columns = [...]"
@@ -125,6 +179,22 @@ def _operator(column: str, settings: Any, folder: Path) -> Operator:
     if getattr(made, "person", "") == column:
         raise InvalidParameter(f"{place} person is the column itself; name the column that says whose row it is")
     return made
+
+
+def _states_role(settings: Any) -> bool:
+    return isinstance(settings, Mapping) and "role" in settings
+
+
+def _role(column: str, settings: Mapping[str, Any]) -> StatedRole:
+    place, role, reason = f"[columns.{column}]", settings["role"], settings.get("reason", "")
+    if role not in ROLES:
+        raise InvalidParameter(f"{place} role must be one of {', '.join(ROLES)}")
+    if not isinstance(reason, str):
+        raise InvalidParameter(f'{place} reason must be text: reason = "..."')
+    unknown = sorted(set(settings) - {"role", "reason"}) if "operator" not in settings else []
+    if unknown:
+        raise InvalidParameter(f"{place} {unknown[0]!r} needs an operator; add one, or take it out")
+    return StatedRole(role, reason)
 
 
 def _domain(column: str, operator: Operator, settings: Mapping[str, Any]) -> str:

@@ -9,12 +9,13 @@ Offsets are those of the text that was given.
 from __future__ import annotations
 
 import functools
+import operator
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from privet.deidentify.anchors import places
-from privet.deidentify.hints import Hints
+from privet.deidentify.hints import Hints, Near
 from privet.deidentify.recogniser import Recogniser, compiled, recognisers
 
 # A finding this sure ends the search at its end: what lies inside it is part of it.
@@ -32,21 +33,13 @@ _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One identifier in a text, by its place. The text itself is not kept."""
+class Finding(NamedTuple):
+    """One identifier in a text, by its place; where two overlap ``score`` decides. The text itself is not kept."""
 
     kind: str
     start: int
     end: int
     score: float
-
-
-class Candidate(NamedTuple):
-    """What fits somewhere; ``rank`` decides between those that overlap."""
-
-    rank: float
-    finding: Finding
 
 
 def narrow(text: str) -> str:
@@ -85,32 +78,22 @@ class Scanner:
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
-        kept: list[Finding] = []
-        cluster: list[Candidate] = []
-        end = 0
-        # An address is met at its "@", after what stands in its local part.
-        for candidate in sorted(self.candidates(narrow(text)), key=lambda candidate: candidate.finding.start):
-            if cluster and candidate.finding.start >= end:
-                kept += resolve(cluster)
-                cluster = []
-            cluster.append(candidate)
-            end = max(end, candidate.finding.end)
-        return tuple(kept + resolve(cluster))
+        return chosen(self.candidates(narrow(text)))
 
-    def candidates(self, text: str) -> list[Candidate]:
-        """Everything that fits somewhere, overlaps and all; nothing is looked for inside a sure finding."""
-        found: list[Candidate] = []
-        covered = 0
-        for start, way, run in places(text):
+    def candidates(self, text: str, begin: int = 0) -> list[Finding]:
+        """Everything that fits from a place on, overlaps and all; nothing is looked for inside a sure finding."""
+        found: list[Finding] = []
+        near, panels, covered = Near(self._hints, text), self._panels, begin
+        for start, way, run in places(text, begin):
             if start < covered:
                 continue
-            panel = self._panels[way, run] if (way, run) in self._panels else self._panel(way, run)
+            panel = panels[way, run] if (way, run) in panels else self._panel(way, run)
             if panel is None:
                 continue
-            for candidate in self._at(panel, text, start):
-                found.append(candidate)
-                if candidate.finding.score >= SURE:
-                    covered = max(covered, candidate.finding.end)
+            for finding in self._at(panel, text, start, near):
+                found.append(finding)
+                if finding.score >= SURE and finding.end > covered:
+                    covered = finding.end
         return found
 
     def _panel(self, way: str, run: int) -> Panel | None:
@@ -119,21 +102,23 @@ class Scanner:
         fits = tuple(item for item in self._items if _begins(item, way, run))
         return self._panels.setdefault((way, run), Panel(fits) if fits else None)
 
-    def _at(self, panel: Panel, text: str, start: int) -> list[Candidate]:
+    def _at(self, panel: Panel, text: str, start: int, near: Near) -> list[Finding]:
         found, sure, end = [], False, start
         for item, stop in panel.alone(text, start):
             finding = checked(item, text, start, stop)
             if finding is not None:
-                found.append((item, finding))
+                found.append(finding)
                 sure, end = sure or finding.score >= SURE, max(end, finding.end)
         if sure or (len(found) < 2 and not panel.beside):
-            return [Candidate(finding.score, finding) for _, finding in found]
-        hinted = self._hints.beside(text, start, end)
-        if hinted:
-            found += self._beside(panel, text, start, hinted - {item.name for item, _ in found})
-        return [_weighed(item, finding, hinted) for item, finding in found]
+            return found
+        hinted = near.beside(start, end)
+        if not hinted:
+            return found
+        found = [_surer(finding) if finding.kind in hinted else finding for finding in found]
+        known = {finding.kind for finding in found}
+        return found + self._beside(panel, text, start, hinted - known)
 
-    def _beside(self, panel: Panel, text: str, start: int, hinted: frozenset[str]) -> list[tuple[Recogniser, Finding]]:
+    def _beside(self, panel: Panel, text: str, start: int, hinted: frozenset[str]) -> list[Finding]:
         """The kinds that fit at a place and that the words beside it speak of."""
         found = []
         for kind in hinted & panel.beside.keys():
@@ -141,15 +126,12 @@ class Scanner:
             match = compiled(item.pattern).match(text, start)
             finding = checked(item, text, start, match.end()) if match else None
             if finding is not None:
-                found.append((item, finding))
+                found.append(_surer(finding))
         return found
 
 
-def _weighed(item: Recogniser, finding: Finding, hinted: frozenset[str]) -> Candidate:
-    if item.name not in hinted:
-        return Candidate(finding.score, finding)
-    raised = min(1.0, round(finding.score + CONTEXT, 2))
-    return Candidate(raised, Finding(finding.kind, finding.start, finding.end, raised))
+def _surer(finding: Finding) -> Finding:
+    return finding._replace(score=min(1.0, round(finding.score + CONTEXT, 2)))
 
 
 def checked(item: Recogniser, text: str, start: int, end: int) -> Finding | None:
@@ -162,16 +144,34 @@ def checked(item: Recogniser, text: str, start: int, end: int) -> Finding | None
     return Finding(item.name, start, end, item.score)
 
 
-def resolve(cluster: list[Candidate]) -> list[Finding]:
+def chosen(candidates: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Of all that fit, those that stay, from left to right."""
+    kept: list[Finding] = []
+    cluster: list[Finding] = []
+    end = 0
+    # An address is met at its "@", after what stands in its local part.
+    for finding in sorted(candidates, key=_start):
+        if cluster and finding.start >= end:
+            kept += resolve(cluster)
+            cluster = []
+        cluster.append(finding)
+        end = max(end, finding.end)
+    return tuple(kept + resolve(cluster))
+
+
+def resolve(cluster: list[Finding]) -> list[Finding]:
     """Of those that overlap, the surest, then the longest, then the first."""
     if len(cluster) < 2:
-        return [candidate.finding for candidate in cluster]
-    ranked = sorted(cluster, key=lambda c: (-c.rank, c.finding.start - c.finding.end, c.finding.start))
+        return cluster
+    ranked = sorted(cluster, key=lambda found: (-found.score, found.start - found.end, found.start))
     kept: list[Finding] = []
-    for _, finding in ranked:
+    for finding in ranked:
         if all(finding.end <= other.start or finding.start >= other.end for other in kept):
             kept.append(finding)
-    return sorted(kept, key=lambda found: found.start)
+    return sorted(kept, key=_start)
+
+
+_start = operator.attrgetter("start")
 
 
 def _begins(item: Recogniser, way: str, run: int) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.detect import find_in_table
+from privet.deidentify.detect import finding_of
+from privet.deidentify.evidence import Evidence, evidence_of
 from privet.deidentify.operators.drop import Drop
 from privet.deidentify.operators.keep import Keep
 from privet.deidentify.pieces import Sink, SourceFile
@@ -16,8 +18,9 @@ from privet.deidentify.policy import Policy
 from privet.deidentify.tables import arrow, cells, frame_of, is_untouched, type_of
 from privet.deidentify.transform import apply_together, refuse_kept_identifiers, reversible_columns, treat_column
 
-# As many filled cells as find_in_table looks at.
+# As many filled cells as find_in_table looks at, and so many that all differ are taken for a key.
 _SAMPLE: Final = 2000
+_DIFFERING: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,13 @@ def whole_columns(policy: Policy, *, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name in joint or policy.operator(name).traits.looks_at == "column")
 
 
-def deidentify_file(source: Path, sink: BinaryIO, *, name: str, policy: Policy, key: bytes) -> TreatedFile:
+def deidentify_file(
+    source: Path, sink: BinaryIO, *, name: str, policy: Policy, key: bytes,
+    seen: Callable[[Any, Any], None] | None = None,
+) -> TreatedFile:  # fmt: skip
     """Write a table's file, treated as the policy says, to a stream; ``name`` says whether as CSV or Parquet.
 
+    ``seen`` is shown every piece, before and after.
     Guarantee: none, as of ``deidentify``, and the same cells. Memory holds one piece, and the ``whole_columns``.
     Errors: InvalidParameter as of ``deidentify``; what has gone into the stream by then is to be thrown away.
     """
@@ -55,7 +62,10 @@ def deidentify_file(source: Path, sink: BinaryIO, *, name: str, policy: Policy, 
         columns = {column: held[column].slice(start, piece.num_rows) if column in held
                    else _treated(piece, frame, column, made.field(column).type, policy, key)
                    for column in kept}  # fmt: skip
-        return arrow().table(columns, schema=made)
+        treated = arrow().table(columns, schema=made)
+        if seen is not None:
+            seen(piece, treated)
+        return treated
 
     written = _run(file, sink, name, made, treat)
     watch.judge()
@@ -136,31 +146,63 @@ def _joined(parts: list[Any], column: str) -> Any:
 
 
 class _Watch:
-    """Looks for direct identifiers in the columns that leave as they came, in as many cells as ``deidentify`` does."""
+    """Looks for direct identifiers in the columns that leave as they came, in as many cells as ``deidentify`` does.
+
+    Of longer columns than ``_DIFFERING`` cells, only so many are held against each other.
+    """
 
     def __init__(self, policy: Policy, names: list[str]) -> None:
         self._policy = policy
-        self._cells: dict[str, list[Any]] = {name: [] for name in names if _is_silent(policy, name)}
+        self._columns = {name: _Watched(name) for name in names if _is_silent(policy, name)}
 
     def see(self, piece: Any) -> None:
         """Refuse as soon as enough cells of a column have been seen."""
-        import pandas
-
-        for name in list(self._cells):
-            seen = self._cells[name]
-            seen += piece.column(name).drop_null().slice(0, _SAMPLE - len(seen)).to_pylist()
-            if len(seen) >= _SAMPLE:
-                self._refuse(pandas.DataFrame({name: self._cells.pop(name)}))
+        for name, watched in list(self._columns.items()):
+            formed = len(watched.cells) >= _SAMPLE
+            watched.add(piece.column(name).drop_null())
+            if not formed and len(watched.cells) >= _SAMPLE:
+                self._refuse(watched, whole=False)
+            if watched.seen >= _DIFFERING:
+                self._refuse(self._columns.pop(name), whole=True)
 
     def judge(self) -> None:
-        """Judge the columns that have fewer cells than that."""
+        """Judge what is left, at the end of the file."""
+        for watched in self._columns.values():
+            self._refuse(watched, whole=True)
+
+    def _refuse(self, watched: _Watched, *, whole: bool) -> None:
+        refuse_kept_identifiers((finding_of(watched.evidence(whole=whole)),), policy=self._policy)
+
+
+class _Watched:
+    """The first cells of a column, and a digest of each of many more, to tell whether they differ."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.cells: list[Any] = []
+        self.seen = 0
+        self._digests: list[Any] = []
+
+    def add(self, column: Any) -> None:
+        """See filled cells of an Arrow column."""
         import pandas
 
-        for name, seen in self._cells.items():
-            self._refuse(pandas.DataFrame({name: seen}))
+        self.cells += column.slice(0, max(0, _SAMPLE - len(self.cells))).to_pylist()
+        part = pandas.Series(column.slice(0, _DIFFERING - self.seen).to_pylist())
+        self._digests.append(pandas.util.hash_pandas_object(part, index=False).to_numpy())
+        self.seen += len(part)
 
-    def _refuse(self, frame: Any) -> None:
-        refuse_kept_identifiers(find_in_table(frame), policy=self._policy)
+    def evidence(self, *, whole: bool) -> Evidence:
+        """What was seen; before the end, that all differ says nothing."""
+        import numpy as np
+        import pandas
+
+        found = evidence_of(self.name, pandas.Series(self.cells), sample_rows=_SAMPLE)
+        if not whole or not self.seen:
+            return dataclasses.replace(found, different=0.0, unique=0.0)
+        counts = np.unique(np.concatenate(self._digests), return_counts=True)[1]
+        unique = float((counts == 1).sum()) / self.seen
+        return dataclasses.replace(found, filled=self.seen, different=len(counts) / self.seen, unique=unique)
 
 
 def _is_silent(policy: Policy, name: str) -> bool:

@@ -5,21 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from privet.core.errors import InvalidParameter, MissingDependency
+from privet.deidentify.frames import as_pandas, frame_of, kind_of
 from privet.deidentify.operators.keep import Keep
 from privet.deidentify.policy import Policy
 
-
-def as_pandas(table: Any) -> Any:
-    """A table as a pandas frame. Errors: InvalidParameter if it is of no kind that is known."""
-    kind = _kind(table)
-    if kind == "pandas":
-        return table
-    return frame_of(table if kind == "pyarrow" else table.to_arrow())
-
-
-def frame_of(table: Any) -> Any:
-    """An Arrow table as a pandas frame; whole numbers stay whole where cells are missing."""
-    return table.to_pandas(integer_object_nulls=True, date_as_object=False)
+__all__ = ["arrow", "arrow_of", "as_pandas", "cells", "frame_of", "is_untouched", "like", "type_of"]
 
 
 def like(table: Any, treated: Any, *, policy: Policy | None, changed: tuple[str, ...] = ()) -> Any:
@@ -27,7 +17,7 @@ def like(table: Any, treated: Any, *, policy: Policy | None, changed: tuple[str,
 
     ``changed`` names the columns that are now text, where no policy says so.
     """
-    kind = _kind(table)
+    kind = kind_of(table)
     if kind == "pandas":
         return treated
     source = table if kind == "pyarrow" else table.to_arrow()
@@ -86,15 +76,6 @@ def cells(column: Any, wanted: Any) -> Any:
         raise InvalidParameter(
             f"column {column.name!r} holds what its type ({wanted}) cannot; store it as text, or treat a pandas table"
         ) from None
-
-
-def _kind(table: Any) -> str:
-    kind = type(table).__module__.split(".")[0]
-    if kind not in ("pandas", "polars", "pyarrow") or not hasattr(table, "columns"):
-        raise InvalidParameter(
-            f"a {type(table).__name__} is no table that is known here; give one of pandas, Polars or Arrow"
-        )
-    return kind
 
 
 def arrow() -> Any:

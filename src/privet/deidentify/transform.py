@@ -84,8 +84,11 @@ def reversible_columns(policy: Policy, *, names: list[str]) -> tuple[str, ...]:
 
 
 def refuse_kept_identifiers(findings: tuple[ColumnFinding, ...], *, policy: Policy) -> None:
-    """Refuse a policy that keeps a column in which direct identifiers were found. Errors: InvalidParameter."""
-    for found in findings:
+    """Refuse a policy that keeps a column in which direct identifiers were found.
+
+    A role that the policy states overrules the one found. Errors: InvalidParameter.
+    """
+    for found in policy.overrule(findings):
         operator = policy.operator(found.column)
         if found.direct and isinstance(operator, Keep) and not operator.reason.strip():
             raise InvalidParameter(

@@ -12,8 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.classes import Cells, Classes
 from privet.deidentify.hierarchies import Bands, Prefixes, Suppression, Tree
+from privet.deidentify.models.beta_likeness import BetaLikeness
+from privet.deidentify.models.delta_disclosure import DeltaDisclosure
+from privet.deidentify.models.distinct_l_diversity import DistinctLDiversity
+from privet.deidentify.models.entropy_l_diversity import EntropyLDiversity
 from privet.deidentify.models.k_anonymity import k as k_of
+from privet.deidentify.models.k_map import KMap
+from privet.deidentify.models.recursive_l_diversity import RecursiveLDiversity
+from privet.deidentify.models.t_closeness import TCloseness
 from privet.deidentify.search.full_domain import best_full_domain
 from privet.deidentify.search.groups import joined
 from privet.deidentify.search.rewrite import generalised
@@ -68,6 +76,91 @@ def test_no_node_is_better_than_the_one_found(table: dict[str, list], k: int, su
     assert found.loss == pytest.approx(min(allowed))
     assert plain[tuple(found.levels.values())] == (pytest.approx(found.loss), found.suppressed)
     assert found.lattice == len(nodes)
+
+
+MODELS = [
+    (DistinctLDiversity(2),), (EntropyLDiversity(1.7),), (RecursiveLDiversity(2.0, 2),), (TCloseness(0.3),),
+    (TCloseness(0.2, "ordered"),), (BetaLikeness(0.8),), (BetaLikeness(1.0, enhanced=False),), (DeltaDisclosure(1.2),),
+    (DistinctLDiversity(2), TCloseness(0.4)),
+]  # fmt: skip
+
+
+def plain_under(table: dict[str, list], levels: tuple[int, ...], k: int, models: tuple) -> tuple[float, int]:
+    """Mean loss of a cell and rows left out, where a class must also meet models: class after class."""
+    whole = Counter(table["ill"])
+    labels = sorted(whole)
+    overall = np.array([whole[value] for value in labels]) / len(table["ill"])
+    parts: dict[tuple, list[int]] = {}
+    words, losses = {}, {}
+    for (name, hierarchy), level in zip(HIERARCHIES.items(), levels, strict=True):
+        values = list(dict.fromkeys(table[name]))
+        ladder = hierarchy.climb(values)
+        words[name] = {value: int(ladder.codes[level][i]) for i, value in enumerate(values)}
+        losses[name] = ladder.loss[level]
+    for number in range(len(table["ill"])):
+        parts.setdefault(tuple(words[name][table[name][number]] for name in HIERARCHIES), []).append(number)
+    total, out = 0.0, 0
+    for key, numbers in parts.items():
+        inside = Counter(labels.index(table["ill"][number]) for number in numbers)
+        value = np.array(sorted(inside))
+        count = np.array([inside[code] for code in sorted(inside)])
+        cells = Cells(np.zeros(len(value), int), value, count, np.array([0]), overall, tuple(labels))
+        one = Classes(np.array([len(numbers)]), cells)
+        if len(numbers) >= k and all(model.meets(one)[0] for model in models):
+            total += len(numbers) * sum(losses[name][code] for name, code in zip(HIERARCHIES, key, strict=True)) / 4
+        else:
+            total, out = total + len(numbers), out + len(numbers)
+    return float(total / len(table["ill"])), out
+
+
+@settings(max_examples=120, deadline=None)
+@given(tables, st.data(), st.sampled_from(MODELS), st.sampled_from([1, 2]), st.sampled_from([0.0, 0.2, 0.6, 1.0]))
+def test_no_node_is_better_than_the_one_found_under_models(
+    table: dict[str, list], data: st.DataObject, models: tuple, k: int, suppress: float
+) -> None:
+    rows = len(table["age"])
+    table = {**table, "ill": data.draw(st.lists(st.sampled_from([1, 2, 3]), min_size=rows, max_size=rows))}
+    nodes = list(itertools.product(range(4), range(3), range(2), range(3)))
+    plain = {node: plain_under(table, node, k, models) for node in nodes}
+    allowed = [loss for loss, out in plain.values() if out <= suppress * rows]
+    given_ = {"hierarchies": HIERARCHIES, "k": k, "models": models, "sensitive": "ill"}
+    if not allowed:
+        with pytest.raises(InvalidParameter, match="under these models"):
+            best_full_domain(table, suppress=suppress, **given_)
+        return
+    found = best_full_domain(table, suppress=suppress, **given_)
+    assert found.loss == pytest.approx(min(allowed))
+    assert plain[tuple(found.levels.values())] == (pytest.approx(found.loss), found.suppressed)
+    made = generalised(table, levels=found.levels, **given_)
+    measured = utility_of(table, levels=found.levels, **given_)
+    assert (measured.loss, measured.suppressed) == (pytest.approx(found.loss), found.suppressed)
+    assert rows - len(made["ill"]) == found.suppressed
+
+
+def test_rows_left_out_under_a_model_above_may_stay_below() -> None:
+    """Why a search may not draw on what a model of unions leaves out: a rare class spoils the one that it joins."""
+    table = {"age": [0] * 4 + [1] * 6, "ill": [1, 1, 2, 2, 1, 1, 1, 1, 1, 1]}
+    hierarchies, models = {"age": HIERARCHIES["age"]}, (EntropyLDiversity(1.95),)
+    given_ = {"hierarchies": hierarchies, "k": 2, "models": models, "sensitive": "ill"}
+    assert [len(generalised(table, levels={"age": level}, **given_)["age"]) for level in range(4)] == [4, 0, 0, 0]
+    found = best_full_domain(table, suppress=0.6, **given_)
+    assert (found.levels, found.suppressed) == ({"age": 0}, 6)
+
+
+def test_a_model_that_no_search_can_hold_is_refused() -> None:
+    with pytest.raises(InvalidParameter, match="KMap does not judge"):
+        best_full_domain({"sex": ["f"]}, hierarchies={"sex": Suppression()}, k=1, suppress=0, models=[KMap(2)])
+    with pytest.raises(InvalidParameter, match="needs a sensitive column"):
+        best_full_domain(
+            {"sex": ["f"]}, hierarchies={"sex": Suppression()}, k=1, suppress=0, models=[DistinctLDiversity(1)]
+        )
+
+
+def test_many_columns_of_many_values_are_searched_without_overflow() -> None:
+    chance = np.arange(300)
+    table = {f"c{i}": (chance * (7 * i + 3) % 150).tolist() for i in range(10)}
+    hierarchies = {name: Suppression() for name in table}
+    assert best_full_domain(table, hierarchies=hierarchies, k=2, suppress=0.2).suppressed <= 60
 
 
 def test_most_nodes_of_a_lattice_need_no_look() -> None:

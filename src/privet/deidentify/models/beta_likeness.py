@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import Classes
+from privet.deidentify.classes import Classes, Joins
 
 _ROUNDING = 1e-12
 
@@ -41,6 +42,8 @@ class BetaLikeness:
 
     beta: float
     enhanced: bool = True
+
+    joins: ClassVar[Joins] = "union"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.beta) and self.beta > 0):

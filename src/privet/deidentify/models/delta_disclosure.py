@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import Classes
+from privet.deidentify.classes import Classes, Joins
 
 
 def log_change(classes: Classes, *, absent_counts: bool = True) -> NDArray[np.float64]:
@@ -34,6 +35,8 @@ class DeltaDisclosure:
     """
 
     change: float
+
+    joins: ClassVar[Joins] = "union"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.change) and self.change > 0):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import Classes
+from privet.deidentify.classes import Classes, Joins
 
 
 def distinct_l(classes: Classes) -> NDArray[np.int64]:
@@ -32,6 +33,8 @@ class DistinctLDiversity:
     """
 
     l: int  # noqa: E741 - the model's own name
+
+    joins: ClassVar[Joins] = "larger"
 
     def __post_init__(self) -> None:
         if isinstance(self.l, bool) or not isinstance(self.l, int) or self.l < 1:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import Classes
+from privet.deidentify.classes import Classes, Joins
 
 # Counts that are exactly even must meet their own l, whatever the last bit of a logarithm says.
 _ROUNDING = 1e-9
@@ -37,6 +38,8 @@ class EntropyLDiversity:
     """
 
     l: float  # noqa: E741 - the model's own name
+
+    joins: ClassVar[Joins] = "union"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.l) and self.l >= 1):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import Classes, classes_of
+from privet.deidentify.classes import Classes, Joins, classes_of
 
 
 def class_sizes(frame: Any, *, quasi_identifiers: Sequence[str]) -> NDArray[np.int64]:
@@ -40,6 +40,8 @@ class KAnonymity:
     """
 
     k: int
+
+    joins: ClassVar[Joins] = "larger"
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:

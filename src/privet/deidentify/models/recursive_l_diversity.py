@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import Classes
+from privet.deidentify.classes import Classes, Joins
 
 
 def recursive_c(classes: Classes, *, l: int) -> NDArray[np.float64]:  # noqa: E741 - the model's own name
@@ -39,6 +40,8 @@ class RecursiveLDiversity:
 
     c: float
     l: int  # noqa: E741 - the model's own name
+
+    joins: ClassVar[Joins] = "union"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.c) and self.c > 0):

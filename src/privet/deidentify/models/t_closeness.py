@@ -6,13 +6,13 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import Cells, Classes
+from privet.deidentify.classes import Cells, Classes, Joins
 
 _KINDS = ("equal", "ordered", "hierarchical")
 # Distances are sums of shares: a class exactly at t must not fail by their last bit.
@@ -74,6 +74,8 @@ class TCloseness:
     t: float
     distance: Literal["equal", "ordered", "hierarchical"] = "equal"
     levels: tuple[NDArray[Any], ...] = ()
+
+    joins: ClassVar[Joins] = "union"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.t) and 0 <= self.t <= 1):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.classes import class_of_each_row
+from privet.deidentify.classes import Classes, Model, all_meet, cells_of, class_of_each_row, searchable
 from privet.deidentify.codes import Coded, Column, encode
 from privet.deidentify.hierarchies import Hierarchy, Ladder
 from privet.deidentify.models.k_anonymity import KAnonymity
@@ -39,18 +39,30 @@ class FullDomain:
     evaluated: int
 
 
-def best_full_domain(table: Any, *, hierarchies: Mapping[str, Hierarchy], k: int, suppress: float) -> FullDomain:
-    """Find the levels with the smallest loss at which at most a share ``suppress`` of the rows is in classes below k.
+def best_full_domain(
+    table: Any,
+    *,
+    hierarchies: Mapping[str, Hierarchy],
+    k: int,
+    suppress: float,
+    models: Sequence[Model] = (),
+    sensitive: str | None = None,
+) -> FullDomain:
+    """Find the levels with the smallest loss at which at most a share ``suppress`` of the rows must be left out.
 
-    Guarantee: the table that ``generalised`` makes of it is k-anonymous in the columns named, and no choice of levels
-    that is has a smaller loss. Which levels were chosen depends on the data.
+    Rows are left out whose class is below k, or does not meet one of the ``models``, which judge what it holds of the
+    ``sensitive`` column beside the whole table, left out rows included.
+    Guarantee: in the table that ``generalised`` makes of it every class meets k and the models, and no choice of levels
+    has a smaller loss. Which levels were chosen depends on the data.
 
     With base(x) the loss of generalising alone at node x, and extra(x) what leaving out rows adds, classes that are too
     small at y are too small at each x below, where they lose less by generalising: extra(x) >= extra(y). So every
     evaluated node bounds all below it from below; nodes are visited by the bound, and one above is evaluated first
-    where it may rule out many.
-    Errors: InvalidParameter if k or ``suppress`` cannot be, a column is missing or the lattice is too large; or if no
-    node will do, as in a table of fewer than k rows.
+    where it may rule out many. This holds of k and of every model that a class meets as soon as a part of it does
+    (distinct l). Others hold only of a class whose parts all meet them, so that a row left out at y may stay at x: they
+    bound what is below only where no row may be left out, and else no node but their own.
+    Errors: InvalidParameter if k or ``suppress`` cannot be, a column is missing, a model needs a sensitive column or
+    the lattice is too large; or if no node will do, as in a table of fewer than k rows.
     Reference: Sweeney 2002 and Samarati 2001 (model), El Emam et al. 2009 (optimality), Kohlmayer et al. 2012
     (pruning).
 
@@ -59,19 +71,28 @@ def best_full_domain(table: Any, *, hierarchies: Mapping[str, Hierarchy], k: int
     >>> best_full_domain({"age": [31, 35, 52, 58]}, hierarchies={"age": ages}, k=2, suppress=0).levels
     {'age': 1}
     """
-    KAnonymity(k)
+    held: tuple[Model, ...] = (KAnonymity(k), *searchable(models))
     if not 0 <= suppress <= 1:
         raise InvalidParameter(f"suppress is {suppress}; give a share from 0 to 1")
     names = list(hierarchies)
-    coded = encode(table, columns=names)
+    if sensitive in names:
+        raise InvalidParameter(f"column {sensitive!r} is sensitive and has a hierarchy; choose one")
+    last = [] if sensitive is None else [sensitive]
+    coded = encode(table, columns=[*names, *last])
     ladders = ladders_of(coded, hierarchies)
     shape = tuple(ladder.height for ladder in ladders)
     if math.prod(shape) > LARGEST_LATTICE:
         raise InvalidParameter(f"{math.prod(shape):,} combinations of levels are too many; give fewer of them")
-    search = _Search(_distinct(coded, names), ladders, k=k, allowed=suppress * coded.rows)
+    secret = coded.columns[sensitive] if sensitive is not None else None
+    groups = _distinct(coded, [*names, *last])
+    levels_of_all = [*ladders, *([_whole(secret)] if secret is not None else [])]
+    search = _Search(groups, levels_of_all, models=held, allowed=suppress * coded.rows, secret=secret)
     levels = search.run()
     if levels is None:
-        raise InvalidParameter(f"{coded.rows} rows cannot be made {k}-anonymous; allow more suppression or a smaller k")
+        raise InvalidParameter(
+            f"{coded.rows} rows cannot be made {k}-anonymous{' under these models' if models else ''}; allow more "
+            "suppression or a smaller k"
+        )
     found = dict(zip(names, levels, strict=True))
     return FullDomain(found, search.suppressed, search.best, math.prod(shape), search.evaluated)
 
@@ -88,12 +109,28 @@ def ladders_of(coded: Coded, hierarchies: Mapping[str, Hierarchy]) -> list[Ladde
 
 
 class _Search:
-    """The state of one search: bounds and verdicts for every node, and classes of those evaluated."""
+    """The state of one search: bounds and verdicts for every node, and classes of those evaluated.
 
-    def __init__(self, groups: Groups, ladders: Sequence[Ladder], *, k: int, allowed: float) -> None:
-        self._ladders, self._k, self._allowed = ladders, k, allowed
+    A sensitive column is the last, with a ladder of one level, and counts in no loss.
+    """
+
+    def __init__(
+        self, groups: Groups, ladders: Sequence[Ladder], *, models: Sequence[Model], allowed: float,
+        secret: Column | None,
+    ) -> None:  # fmt: skip
+        self._ladders, self._allowed, self._cells = ladders, allowed, len(ladders) - (secret is not None)
+        self._larger = [model for model in models if model.joins == "larger"]
+        self._union = [model for model in models if model.joins != "larger"]
+        # Where no row may be left out, every class must meet every model, and what holds of parts holds of the whole.
+        self._monotone = not self._union or allowed < 1
+        self._labels = () if secret is None else secret.labels
         self._rows = max(1, int(groups.counts.sum()))
         self._shape = tuple(ladder.height for ladder in ladders)
+        self._overall = (
+            None
+            if secret is None
+            else (np.bincount(groups.codes[-1], weights=groups.counts, minlength=secret.levels) / self._rows)
+        )
         self._base = self._base_losses(groups)
         self._bound = self._base.copy()
         self._extra = np.zeros(self._shape)
@@ -112,7 +149,7 @@ class _Search:
             node = tuple(int(level) for level in np.unravel_index(at, self._shape))
             if not self._bound[node] < self.best:
                 return self._levels
-            if self._fits[node] or self._allowed >= self._rows:
+            if self._fits[node] or not self._monotone or self._allowed >= self._rows:
                 self._look_above(node)
             else:
                 self._settle(node)
@@ -150,23 +187,32 @@ class _Search:
         """Whether the rows fit; bounds and verdicts of all nodes above or below are drawn from it."""
         self.evaluated += 1
         groups = self._groups(node)
-        small = groups.counts < self._k
-        missing = groups.counts[small]
-        out = int(missing.sum())
+        classes, at = groups.classes(self._overall, self._labels)
         below = tuple(slice(0, level + 1) for level in node)
-        if out > self._allowed:
+        surely = ~all_meet(self._larger, classes)
+        if int(classes.sizes[surely].sum()) > self._allowed:
             self._bound[below] = np.inf
             return False
-        kept = sum(ladder.loss[level][codes[small]] for ladder, level, codes in
-                   zip(self._ladders, node, groups.codes, strict=True)) / len(node)  # fmt: skip
-        extra = float((missing * (1 - kept)).sum() / self._rows)
-        self._fits[tuple(slice(level, None) for level in node)] = True
-        self._bound[below] = np.maximum(self._bound[below], self._base[below] + extra)
+        lost = self._lost(groups, classes, at, surely)
+        self._bound[below] = np.maximum(self._bound[below], self._base[below] + lost)
         self._bound[node] = np.inf
-        loss = float(self._base[node]) + extra
+        small = surely | ~all_meet(self._union, classes) if self._union else surely
+        out = int(classes.sizes[small].sum())
+        if out > self._allowed:
+            if self._monotone:
+                self._bound[below] = np.inf
+            return False
+        self._fits[tuple(slice(level, None) for level in node)] = True
+        loss = float(self._base[node]) + (self._lost(groups, classes, at, small) if self._union else lost)
         if loss < self.best:
-            self.best, self.suppressed, self._levels = loss, out, node
+            self.best, self.suppressed, self._levels = loss, out, node[: self._cells]
         return True
+
+    def _lost(self, groups: Groups, classes: Classes, at: NDArray[np.int64], small: NDArray[np.bool_]) -> float:
+        """What it adds to the loss to leave some classes out: all that generalising had kept of them."""
+        steps = zip(self._ladders[: self._cells], groups.levels, groups.codes, strict=False)
+        kept = sum(ladder.loss[level][codes[at[small]]] for ladder, level, codes in steps) / self._cells
+        return float((classes.sizes[small] * (1 - kept)).sum() / self._rows)
 
     def _groups(self, node: Levels) -> Groups:
         """Made from the evaluated node below it that has the fewest classes."""
@@ -184,25 +230,30 @@ class _Search:
 
     def _base_losses(self, groups: Groups) -> NDArray[np.float64]:
         base = np.zeros(self._shape)
-        for at, ladder in enumerate(self._ladders):
+        for at, ladder in enumerate(self._ladders[: self._cells]):
             weights = np.bincount(groups.codes[at], weights=groups.counts, minlength=len(ladder.names[0]))
             rungs = zip(ladder.codes, ladder.loss, strict=True)
             means = [float((weights * loss[codes]).sum()) for codes, loss in rungs]
             base += np.reshape(means, [-1 if i == at else 1 for i in range(len(self._shape))])
-        made: NDArray[np.float64] = base / (len(self._ladders) * self._rows)
+        made: NDArray[np.float64] = base / (self._cells * self._rows)
         return made
+
+
+def _whole(column: Column) -> Ladder:
+    """A ladder of one level: a column that is never generalised."""
+    return Ladder((np.arange(column.levels),), (column.labels,), (np.zeros(column.levels),))
 
 
 def _distinct(coded: Coded, names: Sequence[str]) -> Groups:
     columns = coded.chosen(names)
     codes = np.stack([column.codes.astype(np.int64) for column in columns])
-    key, size = np.zeros(coded.rows, dtype=np.int64), 1
+    key, size = np.zeros(coded.entries, dtype=np.int64), 1
     for column, code in zip(columns, codes, strict=True):
         if size * column.levels >= 2**62:
             key = np.unique(key, return_inverse=True)[1].astype(np.int64)
             size = int(key.max(initial=0)) + 1
         key, size = key * column.levels + code, size * column.levels
-    first, counts = joined(key, size, np.ones(coded.rows, dtype=np.int64))
+    first, counts = joined(key, size, np.ones(coded.rows, dtype=np.int64) if coded.counts is None else coded.counts)
     return Groups((0,) * len(names), codes[:, first], counts)
 
 
@@ -214,4 +265,14 @@ def classes_at(
         name: Column(ladder.codes[level][column.codes], ladder.names[level])
         for name, column, ladder, level in zip(names, coded.chosen(names), ladders, levels, strict=True)
     }
-    return class_of_each_row(Coded(coded.rows, raised), quasi_identifiers=names)
+    return class_of_each_row(Coded(coded.rows, raised, coded.counts), quasi_identifiers=names)
+
+
+def kept_classes(
+    coded: Coded, of_row: NDArray[np.int64], sizes: NDArray[np.int64], *, models: Sequence[Model], sensitive: str | None
+) -> NDArray[np.bool_]:
+    """Which of some numbered classes meet all models."""
+    if sensitive is None:
+        return all_meet(models, Classes(sizes))
+    secret = coded.chosen([sensitive])[0]
+    return all_meet(models, cells_of(of_row, len(sizes), sensitive=secret, counts=coded.counts))

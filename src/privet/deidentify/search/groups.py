@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from privet.deidentify.classes import Cells, Classes
 from privet.deidentify.hierarchies import Ladder
 
 Levels = tuple[int, ...]
@@ -18,7 +20,7 @@ class Groups:
     """The classes of a table at some level of each column.
 
     Shapes: ``codes`` has a row for each column and an entry for each class; ``counts`` says how many rows each class
-    has.
+    has. Where a sensitive column is the last, entries are the cells of classes, class after class.
     """
 
     levels: Levels
@@ -36,12 +38,27 @@ class Groups:
             raised = codes if low == high else step.maps[low][high][codes]
             rows.append(raised)
             names = step.names[high]
+            if size * names >= 2**62:
+                values, key = np.unique(key, return_inverse=True)
+                size = len(values)
             if names > 1:
                 key, size = key * names + raised, size * names
         if size == 1:
             key = np.zeros(len(self.counts), dtype=np.int64)
         first, counts = joined(key, size, self.counts)
         return Groups(levels, np.stack([row[first] for row in rows]), counts)
+
+    def classes(
+        self, overall: NDArray[np.float64] | None, labels: tuple[Any, ...]
+    ) -> tuple[Classes, NDArray[np.int64]]:
+        """The classes, and where each has an entry; with the sensitive values if the last column is one of these."""
+        if overall is None:
+            return Classes(self.counts), np.arange(len(self.counts))
+        known = self.codes[:-1]
+        new = np.append(True, (known[:, 1:] != known[:, :-1]).any(axis=0))[: len(self.counts)]
+        starts = np.flatnonzero(new)
+        cells = Cells(np.cumsum(new) - 1, self.codes[-1], self.counts, starts, overall, labels)
+        return Classes(np.add.reduceat(self.counts, starts), cells), starts
 
 
 class Steps:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
-from privet.deidentify.codes import encode
+from privet.deidentify.classes import Classes, Model, all_meet, cells_of, searchable
+from privet.deidentify.codes import Column, encode
 from privet.deidentify.models.k_anonymity import KAnonymity
 
 Array = NDArray[Any]
@@ -54,14 +55,17 @@ class Partition:
         return made[self.of_row]
 
 
-def mondrian(table: Any, *, columns: Sequence[str], k: int) -> Partition:
-    """Split the rows again and again at a median, as long as both halves keep k rows.
+def mondrian(
+    table: Any, *, columns: Sequence[str], k: int, models: Sequence[Model] = (), sensitive: str | None = None
+) -> Partition:
+    """Split the rows again and again at a median, as long as both halves keep k rows and meet every model.
 
-    Guarantee: what ``words`` shows is k-anonymous in the columns named. It is no optimum. Where the cuts lie depends on
+    Guarantee: what ``words`` shows is k-anonymous in the columns named, and each class meets the models, which judge
+    what it holds of the ``sensitive`` column beside the whole table. It is no optimum. Where the cuts lie depends on
     the data. All parts of a generation are split at once: the widest column of each is tried first, then the next. The
     medians of all come from one sort of part and value in one number; rows then move to their half by counting, without
     a sort.
-    Errors: InvalidParameter if a column is missing, or the table has fewer than k rows.
+    Errors: InvalidParameter if a column is missing, or the whole table as one class does not do.
     Reference: LeFevre, DeWitt & Ramakrishnan 2006 (strict multidimensional partitioning, median cuts).
 
     >>> found = mondrian({"age": [20, 21, 60, 61]}, columns=["age"], k=2)
@@ -69,12 +73,18 @@ def mondrian(table: Any, *, columns: Sequence[str], k: int) -> Partition:
     ['20..21', '20..21', '60..61', '60..61']
     """
     KAnonymity(k)
-    coded = encode(table, columns=columns)
+    held = searchable(models)
+    if sensitive in columns:
+        raise InvalidParameter(f"column {sensitive!r} is named as sensitive and as a quasi-identifier; choose one")
+    coded = encode(table, columns=[*columns, *([sensitive] if sensitive is not None else [])]).each_row()
     chosen = coded.chosen(list(columns))
     if 0 < coded.rows < k:
         raise InvalidParameter(f"the table has {coded.rows} rows; fewer than k = {k} cannot be hidden among each other")
+    judge = _Judge(held, coded.columns[sensitive] if sensitive is not None else None)
+    if coded.rows and not judge.all_meet(np.arange(coded.rows), np.array([0]), np.array([coded.rows]))[0]:
+        raise InvalidParameter("the table as a whole does not meet the models, so no part of it can be sure to")
     kind = np.result_type(*[column.codes.dtype for column in chosen])
-    growth = _Growth(np.stack([column.codes.astype(kind) for column in chosen]), k)
+    growth = _Growth(np.stack([column.codes.astype(kind) for column in chosen]), k, judge)
     growth.run()
     return Partition(tuple(columns), growth.of_row, *growth.ranges(), tuple(column.labels for column in chosen))
 
@@ -83,11 +93,33 @@ def _word(label: Any) -> str:
     return "missing" if label is None else str(label)
 
 
+class _Judge:
+    """Holds parts of the rows against models of what they have of a sensitive column."""
+
+    def __init__(self, models: Sequence[Model], secret: Column | None) -> None:
+        self.models, self._secret = models, secret
+
+    def all_meet(self, rows: Array, part: Array, sizes: Array) -> Array:
+        """Whether each of some parts does; ``rows`` are all of their rows, ``part`` says whose each is if not one's."""
+        made = np.ones(len(sizes), dtype=bool)
+        if not self.models or not len(rows):
+            return made
+        key = part if len(part) == len(rows) else np.repeat(part, sizes)
+        if self._secret is None:
+            return all_meet(self.models, Classes(sizes))
+        overall = np.bincount(self._secret.codes, minlength=self._secret.levels) / len(self._secret.codes)
+        classes = cells_of(key, len(sizes), sensitive=self._secret.take(rows))
+        cells = replace(classes.cells(), overall=overall)
+        # A part without rows has no class; it is not asked about.
+        made[np.unique(key)] = all_meet(self.models, Classes(classes.sizes, cells))
+        return made
+
+
 class _Growth:
     """Rows of parts that may still be split, lying part by part, and the classes that are done."""
 
-    def __init__(self, values: Array, k: int) -> None:
-        self._values, self._k = values, k
+    def __init__(self, values: Array, k: int, judge: _Judge) -> None:
+        self._values, self._k, self._judge = values, k, judge
         self._widest = np.maximum(1, values.max(axis=1, initial=0).astype(np.int64))
         self._rows = np.arange(values.shape[1])
         self._starts = np.zeros(1 if values.shape[1] else 0, dtype=np.int64)
@@ -138,17 +170,33 @@ class _Growth:
         whole = (np.arange(len(todo), dtype=np.uint64) << np.uint64(bits)).astype(key.dtype)
         below = np.searchsorted(key, whole | median.astype(key.dtype)) - starts
         upto = np.searchsorted(key, whole | median.astype(key.dtype), side="right") - starts
-        first, second = ((rows >= self._k) & (sizes - rows >= self._k) for rows in (below, upto))
+        first, second = (self._allowed(todo, values, sizes, limit, rows) for limit, rows in
+                         ((median, below), (median + 1, upto)))  # fmt: skip
         return np.where(first, median, median + 1), np.where(first, below, np.where(second, upto, 0))
+
+    def _allowed(self, todo: Array, values: Array, sizes: Array, limit: Array, rows: Array) -> Array:
+        """Whether both halves of each part are large enough and meet the models, if values below a limit go left."""
+        good: Array = (rows >= self._k) & (sizes - rows >= self._k)
+        if self._judge.models and good.any():
+            asked = np.repeat(good, sizes)
+            number = np.repeat(np.cumsum(good) - 1, sizes)[asked]
+            half = 2 * number + (values >= np.repeat(limit, sizes))[asked]
+            halves = np.stack([rows[good], (sizes - rows)[good]], axis=1).reshape(-1)
+            met = self._judge.all_meet(self._rows[self._places(todo, sizes)][asked], half, halves)
+            good[good] = met.reshape(-1, 2).all(axis=1)
+        return good
 
     def _of(self, todo: Array, column: Array, sizes: Array) -> Array:
         """The values of the rows of some parts, each part in a column of its own."""
+        at = self._places(todo, sizes) + np.repeat(column * self._values.shape[1], sizes)
+        made: Array = self._values.reshape(-1)[at]
+        return made
+
+    def _places(self, todo: Array, sizes: Array) -> Array:
+        """Where the rows of some parts lie."""
         if len(todo) == len(self._starts):
-            at = np.arange(len(self._rows))
-        else:
-            shift = self._starts[todo] - (np.cumsum(sizes) - sizes)
-            at = np.arange(int(sizes.sum())) + np.repeat(shift, sizes)
-        made: Array = self._values.reshape(-1)[at + np.repeat(column * self._values.shape[1], sizes)]
+            return np.arange(len(self._rows))
+        made: Array = np.arange(int(sizes.sum())) + np.repeat(self._starts[todo] - (np.cumsum(sizes) - sizes), sizes)
         return made
 
     def _finish(self, done: Array, sizes: Array, low: Array, high: Array) -> None:

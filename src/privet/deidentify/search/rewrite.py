@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.classes import Model, searchable
 from privet.deidentify.codes import encode
 from privet.deidentify.hierarchies import Hierarchy
 from privet.deidentify.models.k_anonymity import KAnonymity
-from privet.deidentify.search.full_domain import classes_at, ladders_of
+from privet.deidentify.search.full_domain import classes_at, kept_classes, ladders_of
 from privet.deidentify.search.mondrian import Partition
 
 
-def generalised(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int) -> Any:
-    """The table at these levels without the rows whose class has fewer than k; the same kind of table comes out.
+def generalised(
+    table: Any,
+    *,
+    levels: Mapping[str, int],
+    hierarchies: Mapping[str, Hierarchy],
+    k: int,
+    models: Sequence[Model] = (),
+    sensitive: str | None = None,
+) -> Any:
+    """The table at these levels without the rows whose class is below k or fails a model; the same kind comes out.
 
-    Guarantee: it is k-anonymous in the columns that have a level. Other columns stay as they are: drop direct
+    Guarantee: it is k-anonymous in the columns that have a level, and its classes meet the models beside the
+    distribution of the sensitive column in the table that was given. Other columns stay as they are: drop direct
     identifiers first.
     Errors: InvalidParameter if a column has a level and no hierarchy, or a level that its hierarchy does not reach.
 
@@ -28,12 +38,12 @@ def generalised(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[s
     >>> generalised({"age": [31, 35, 80]}, levels={"age": 1}, hierarchies=ages, k=2)["age"].tolist()
     ['30-39', '30-39']
     """
-    KAnonymity(k)
+    held: tuple[Model, ...] = (KAnonymity(k), *searchable(models))
     missing = [name for name in levels if name not in hierarchies]
     if missing:
         raise InvalidParameter(f"column {missing[0]!r} has a level and no hierarchy")
     names = list(levels)
-    coded = encode(table, columns=names)
+    coded = encode(table, columns=[*names, *([sensitive] if sensitive is not None else [])])
     ladders = ladders_of(coded, {name: hierarchies[name] for name in names})
     for name, ladder in zip(names, ladders, strict=True):
         if not 0 <= levels[name] < ladder.height:
@@ -46,7 +56,8 @@ def generalised(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[s
         known = np.empty(len(ladder.names[levels[name]]), dtype=object)
         known[:] = ladder.names[levels[name]]
         words[name] = known[ladder.codes[levels[name]][column.codes]]
-    return rewritten(table, words, kept=sizes[of_row] >= k)
+    kept = kept_classes(coded, of_row, sizes, models=held, sensitive=sensitive)
+    return rewritten(table, words, kept=kept[of_row])
 
 
 def partitioned(table: Any, partition: Partition) -> Any:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from privet.deidentify.classes import Model, searchable
 from privet.deidentify.codes import Coded, encode
 from privet.deidentify.hierarchies import Hierarchy, Ladder
 from privet.deidentify.models.k_anonymity import KAnonymity
-from privet.deidentify.search.full_domain import classes_at, ladders_of
+from privet.deidentify.search.accuracy import Accuracy, accuracy_at
+from privet.deidentify.search.full_domain import classes_at, kept_classes, ladders_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Utility:
     find the values again, knowing how frequent they are, as a share of those if every cell were ``*`` (Gionis & Tassa
     2009). ``discernibility``: sum of squared class sizes, and the size of the table for each row left out (Bayardo &
     Agrawal 2005). ``average_class_size``: rows in each class over k, best at 1 (LeFevre et al. 2006).
+    ``accuracy`` is that of a model trained on what is left, if a target was named.
     """
 
     loss: float
@@ -34,13 +37,23 @@ class Utility:
     discernibility: int
     average_class_size: float
     suppressed: int
+    accuracy: Accuracy | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
 
-def utility_of(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int) -> Utility:
-    """Measure the table that ``generalised`` makes at these levels.
+def utility_of(
+    table: Any,
+    *,
+    levels: Mapping[str, int],
+    hierarchies: Mapping[str, Hierarchy],
+    k: int,
+    models: Sequence[Model] = (),
+    sensitive: str | None = None,
+    target: str | None = None,
+) -> Utility:
+    """Measure the table that ``generalised`` makes at these levels; ``target`` is a column that a model is to foretell.
 
     Errors: InvalidParameter if a column is missing or k cannot be.
 
@@ -50,17 +63,18 @@ def utility_of(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[st
     >>> found.suppressed, found.discernibility, found.average_class_size
     (1, 7, 1.0)
     """
-    KAnonymity(k)
+    held: tuple[Model, ...] = (KAnonymity(k), *searchable(models))
     names = list(levels)
-    coded = encode(table, columns=names)
+    coded = encode(table, columns=[*names, *([sensitive] if sensitive is not None else [])]).each_row()
     ladders = ladders_of(coded, {name: hierarchies[name] for name in names})
     at = tuple(levels[name] for name in names)
     of_row, sizes = classes_at(coded, names, ladders, at)
-    kept = sizes[of_row] >= k
+    good = kept_classes(coded, of_row, sizes, models=held, sensitive=sensitive)
+    kept = good[of_row]
     cells = list(zip(coded.chosen(names), ladders, at, strict=True))
     loss = _mean([np.where(kept, up.loss[h][up.codes[h]][column.codes], 1.0) for column, up, h in cells])
     climbed = _mean([np.where(kept, h / max(1, up.height - 1), 1.0) for _, up, h in cells])
-    large, out = sizes[sizes >= k], int((~kept).sum())
+    large, out = sizes[good], int((~kept).sum())
     return Utility(
         loss=loss,
         granularity=1 - loss,
@@ -69,6 +83,11 @@ def utility_of(table: Any, *, levels: Mapping[str, int], hierarchies: Mapping[st
         discernibility=discernibility(large, suppressed=out),
         average_class_size=float(large.mean() / k) if len(large) else 0.0,
         suppressed=out,
+        accuracy=accuracy_at(
+            table, target=target, levels=levels, hierarchies=hierarchies, k=k, models=models, sensitive=sensitive
+        )
+        if target is not None
+        else None,
     )
 
 
