@@ -1,6 +1,6 @@
 """Accuracy on real data at real budgets: mean of five runs, tuned and by the defaults.
 
-python benchmarks/utility.py [--only NAME ...] [--runs 5]
+python benchmarks/utility.py [--only NAME ...] [--half tuned] [--runs 5]
 
 Everything goes through ``fit``: epsilon is that of the release's receipt. Noise is never seeded, so runs differ by
 noise and by first weights. Test sets are public here. Settings follow published recipes and trials on these very data,
@@ -97,9 +97,9 @@ def estimators(*, runs: int) -> dict[str, float]:
     return found
 
 
-def alone(name: str, *, runs: int) -> dict[str, Any]:
-    """What processes of their own measure: one for each half of a row, side by side."""
-    halves = ["all"] if name == "estimators" else ["defaults", "tuned"]
+def alone(name: str, *, runs: int, half: str | None) -> dict[str, Any]:
+    """What processes of their own measure: one for each half of a row, side by side, or only the one asked for."""
+    halves = ["all"] if name == "estimators" else [half] if half else ["defaults", "tuned"]
     command = [sys.executable, __file__, "--runs", str(runs), "--row", name, "--half"]
     works = [subprocess.Popen([*command, half], stdout=subprocess.PIPE, text=True) for half in halves]
     found: dict[str, Any] = {}
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[*names, "estimators"], default=[*names, "estimators"])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--row", help=argparse.SUPPRESS)
-    parser.add_argument("--half", help=argparse.SUPPRESS)
+    parser.add_argument("--half", choices=["all", "defaults", "tuned"], help="measure only this half of rows anew")
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     if not Path(DATA).exists():
@@ -164,7 +164,8 @@ def main() -> None:
         return
     results = before()
     for name in options.only:
-        results[name] = alone(name, runs=options.runs)
+        again = alone(name, runs=options.runs, half=options.half)
+        results[name] = {**results.get(name, {}), **again} if options.half else again
         # After each row, so that an interrupted run keeps what it has.
         ordered = {known: results[known] for known in [*names, "estimators"] if known in results}
         keep("utility", ordered, packages=["torch", "scikit-learn", "pandas"])

@@ -96,6 +96,20 @@ def test_no_combination_is_rare_after_suppression(codes, k: int) -> None:
         assert not blank.any()
 
 
+@settings(max_examples=60)
+@given(arrays.arrays(np.int64, st.tuples(st.integers(0, 60), st.integers(2, 4)), elements=st.integers(-1, 4)),
+       st.integers(2, 5), st.data())  # fmt: skip
+def test_only_the_columns_named_lose_cells_and_whoever_stays_rare_loses_all_of_them(codes, k: int, data) -> None:
+    only = sorted(data.draw(st.sets(st.integers(0, codes.shape[1] - 1), min_size=1, max_size=codes.shape[1] - 1)))
+    blank = blanked(codes, k=k, only=only)
+    others = [place for place in range(codes.shape[1]) if place not in only]
+    assert not blank[:, others].any()
+    left = pandas.DataFrame(np.where(blank, -1, codes)).astype(str).agg("-".join, axis=1)
+    rare = left.map(left.value_counts()).to_numpy() < k if len(left) else np.zeros(0, dtype=bool)
+    # Blanked alike they may be joined by others, so they are rare by what may not be blanked alone.
+    assert (np.where(blank, -1, codes)[np.ix_(rare, only)] == -1).all()
+
+
 def test_suppression_follows_generalisation_and_spares_the_first_columns() -> None:
     table = pandas.DataFrame({"sex": ["f", "f", "f", "f", "m", "m"], "age": [31, 33, 58, 71, 35, 36]})
     policy = read_policy(

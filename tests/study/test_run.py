@@ -386,7 +386,9 @@ def test_categories_that_no_cell_has_are_found_before_anything_is_paid(tmp_path:
 def test_a_network_is_trained_attacked_and_told_of(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is an extra of Privet")
     text = without("federated").replace("steps = 10", 'steps = 30\nmodel = "network"\nhidden = [8, 4]')
-    outcome = run_study(plan_study(write_small(tmp_path, study=text)))
+    # So many that neither noise of training nor of counting decides.
+    text = text.replace("expected_units = 600", "expected_units = 9000")
+    outcome = run_study(plan_study(write_small(tmp_path, study=text, table=people(9000))))
     models = {view.kind: view for view in outcome.report.comparison.models}
     assert models["private-central"].accuracy.value > 0.6
     assert models["non-private"].accuracy.value > 0.7
@@ -395,6 +397,38 @@ def test_a_network_is_trained_attacked_and_told_of(tmp_path: Path) -> None:
     plan = plan_study(tmp_path / "study.toml")
     trained = next(claim for claim in claims_of(tmp_path) if claim.name == plan.central.name)
     assert trained.event == to_json(plan.central.event_after(30))
+
+
+def test_the_report_tells_the_role_of_each_column_and_the_risk_before_and_after(tmp_path: Path) -> None:
+    policy = POLICY + (
+        '[[together]]\noperator = "suppress_rare"\ncolumns = ["age", "sex", "town"]\nblank = ["town"]\nk = 3\n'
+    )
+    told = 'quasi_identifiers = ["age", "sex", "town"]\nsensitive = "visits"\npopulation = 100000'
+    text = STUDY.replace('quasi_identifiers = ["age", "sex"]', told)
+    table = {**people(), "town": [f"t{row % 7}" for row in range(600)], "religion": ["a", "b"] * 300}
+    outcome = run_study(plan_study(write_small(tmp_path, study=text, policy=policy, table=table)))
+    columns = {column.column: column for column in outcome.report.identifiers}
+    assert (columns["email"].role, columns["religion"].role) == ("identifier", "sensitive")
+    assert "blanked in town" in columns["town"].action
+    assert "blanked" not in columns["age"].action
+    view = outcome.report.reidentification
+    figures = {name: (before, after) for name, before, after in view.more()}
+    before, after = figures["Rows in groups below 5"]
+    assert before.value > after.value
+    assert {"Different values of visits in a group, at least (l)"} < set(figures)
+    assert any("unique in the population" in name for name in figures)
+    assert figures["Cells of these columns that are blank or gone"][0] is None
+    assert not view.not_counted
+    page = outcome.path.read_text(encoding="utf-8")
+    assert "special uniques" in page
+    assert decode_report(encode_report(outcome.report)) == outcome.report
+
+
+def test_a_column_that_others_may_know_and_nobody_counted_is_told_of(tmp_path: Path) -> None:
+    table = {**people(), "postcode": [f"{10000 + row % 90}" for row in range(600)]}
+    outcome = run_study(plan_study(write_small(tmp_path, table=table)))
+    assert outcome.report.reidentification.not_counted == ("postcode",)
+    assert "Not counted" in outcome.path.read_text(encoding="utf-8")
 
 
 def test_a_network_without_pytorch_is_refused_before_anything_is_paid(tmp_path: Path, monkeypatch) -> None:

@@ -90,6 +90,22 @@ def test_a_policy_that_changes_what_is_trained_on(tmp_path: Path) -> None:
         plan_study(write_small(tmp_path, policy=policy))
 
 
+def test_a_policy_may_look_at_what_is_trained_on_but_not_blank_it(tmp_path: Path) -> None:
+    step = '[[together]]\noperator = "suppress_rare"\ncolumns = ["age", "email"]\nk = 3\n'
+    with pytest.raises(SpecError, match="'age' is trained on"):
+        plan_study(write_small(tmp_path, policy=POLICY + step))
+    assert plan_study(write_small(tmp_path, policy=POLICY + step + 'blank = ["email"]\n')).policy is not None
+    for blank in ('"email"', '["sex"]', "[1]"):
+        with pytest.raises(SpecError, match="blank"):
+            plan_study(write_small(tmp_path, policy=POLICY + step + f"blank = {blank}\n"))
+
+
+def test_a_secret_that_others_know_is_none(tmp_path: Path) -> None:
+    text = STUDY.replace('quasi_identifiers = ["age", "sex"]', 'quasi_identifiers = ["age"]\nsensitive = "age"')
+    with pytest.raises(SpecError, match="also a quasi-identifier"):
+        plan_study(write_small(tmp_path, study=text))
+
+
 @pytest.mark.parametrize("content", ["", "\n", "a,,b\n1,2,3\n"])
 def test_data_without_a_header(tmp_path: Path, content: str) -> None:
     file = write_small(tmp_path)

@@ -24,6 +24,11 @@ class Together:
     columns: tuple[str, ...]
     operator: JointOperator
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The columns whose cells may be other ones afterwards; the rest are only looked at."""
+        return getattr(self.operator, "blank", ()) or self.columns
+
 
 @dataclass(frozen=True, slots=True)
 class StatedRole:
@@ -228,7 +233,11 @@ def _joint(place: str, settings: Any, operators: Mapping[str, Operator], folder:
     gone = [name for name in columns if isinstance(operators.get(name), drop)]
     if gone:
         raise InvalidParameter(f"{place} names column {gone[0]!r}, which the policy drops; leave it out in one place")
-    return Together(tuple(columns), made)
+    step = Together(tuple(columns), made)
+    unknown = [name for name in step.changed if name not in columns]
+    if unknown:
+        raise InvalidParameter(f"{place} blank names {unknown[0]!r}, which is not among its columns; add it to them")
+    return step
 
 
 def _made(place: str, settings: Any, *, beside: set[str], folder: Path) -> Any:

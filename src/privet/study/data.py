@@ -34,6 +34,7 @@ def _wanted(spec: StudySpec) -> list[tuple[str, str]]:
         wanted.append(("[data] unit", spec.data.unit))
     if spec.protect is not None:
         wanted += [("[protect] quasi_identifiers", name) for name in spec.protect.quasi_identifiers]
+        wanted += [("[protect] sensitive", spec.protect.sensitive)] if spec.protect.sensitive is not None else []
     return wanted
 
 

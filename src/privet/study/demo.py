@@ -60,6 +60,7 @@ allow_no_guarantee = true         # these records are public: laboratory figures
 [protect]
 policy = "policy.toml"
 quasi_identifiers = ["birth_date", "postcode", "physlm", "hlthg", "hlthf", "hlthp"]
+sensitive = "disea"               # how much does a group of look-alikes say about its members' diseases?
 table = "deidentified.csv"
 
 [train]

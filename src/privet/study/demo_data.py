@@ -22,23 +22,48 @@ POLICY = """\
 others = "keep"
 
 [columns.name]
-operator = "drop"
+operator = "made_up_name"         # the same person gets the same name in every file under one key
+language = "zh"
+person = "taiwan_id"
 [columns.taiwan_id]
-operator = "pseudonymise"         # the same person gets the same token in every file under one key
+operator = "pseudonymise"         # a token that rows can be joined by; nobody can try all numbers without the key
 prefix = "P-"
 [columns.phone]
-operator = "drop"
+operator = "format_preserving"    # another number of the same form, for software that insists on one
+kind = "phone"
 [columns.email]
 operator = "drop"
 [columns.address]
 operator = "drop"
+[columns.note]
+operator = "redact_text"          # identifiers inside the text become their kind in brackets
 [columns.birth_date]
-operator = "generalise_date"
-to = "decade"
+operator = "age_band"
+on = 1975-01-01
+width = 10
 [columns.postcode]
 operator = "generalise_postcode"
 keep = 1
+
+# Whoever is still rare by all that others may know loses postcode first, then age. The rest is trained on, and stays.
+[[together]]
+operator = "suppress_rare"
+columns = ["physlm", "hlthg", "hlthf", "hlthp", "birth_date", "postcode"]
+blank = ["birth_date", "postcode"]
+k = 5
 """
+
+# What clerks write beside a record; most write nothing that names anybody.
+_NOTES = (
+    "no remarks",
+    "paid in full",
+    "asked for the form again",
+    "{name} phoned from {phone} and asked for another day",
+    "a letter to {email} came back; {name} has moved to {address}",
+    "來電 {phone} 詢問給付進度",
+    "身分證 {taiwan_id} 已核對，回覆 {email}",
+    "無備註",
+)
 
 # How many different names and streets Faker is asked for; they are then combined freely.
 _POOL = 1500
@@ -107,7 +132,7 @@ def _identifiers(count: int, seed: int) -> dict[str, Any]:
     postcodes = [
         f"{_TOWNS[town][1]}{tail:02d}" for town, tail in zip(towns, chance.integers(1, 60, count), strict=True)
     ]
-    return {
+    made = {
         "name": names,
         "taiwan_id": taiwan_ids(count, chance),
         "phone": [f"09{n:08d}" for n in chance.integers(10_000_000, 99_999_999, count)],
@@ -116,6 +141,14 @@ def _identifiers(count: int, seed: int) -> dict[str, Any]:
         "postcode": postcodes,
         "address": addresses,
     }
+    return {**made, "note": _notes(made, chance.integers(0, len(_NOTES), count))}
+
+
+def _notes(made: dict[str, Any], which: NDArray[np.int64]) -> list[str]:
+    """A remark for each row, of the row's own person."""
+    people = zip(*made.values(), strict=True)
+    return [_NOTES[note].format(**dict(zip(made, person, strict=True)))
+            for note, person in zip(which, people, strict=True)]  # fmt: skip
 
 
 def _names(seed: int) -> tuple[list[str], list[str]]:

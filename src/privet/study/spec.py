@@ -95,8 +95,19 @@ class BudgetSection(Section):
 class ProtectSection(Section):
     policy: str
     quasi_identifiers: Annotated[tuple[str, ...], Field(min_length=1)]
+    sensitive: str | None = None
+    population: Annotated[int, Field(ge=1)] | None = None
     key: str = "pseudonym.key"
     table: str | None = None
+
+    @model_validator(mode="after")
+    def _secrets_are_not_known(self) -> ProtectSection:
+        if self.sensitive in self.quasi_identifiers:
+            raise ValueError(
+                f"sensitive column {self.sensitive!r} is also a quasi-identifier; a column is either a secret or known "
+                "to others"
+            )
+        return self
 
 
 class TrainSection(Section):

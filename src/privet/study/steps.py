@@ -251,6 +251,6 @@ def _policy(file: StudyFile, columns: tuple[str, ...]) -> Policy | None:
     if missing:
         raise SpecError(f"{path}: the data have no column {missing[0]!r}; they have: {', '.join(columns)}")
     for name in (file.spec.train.target, *file.spec.features):
-        if not isinstance(policy.operator(name), Keep) or any(name in step.columns for step in policy.together):
+        if not isinstance(policy.operator(name), Keep) or any(name in step.changed for step in policy.together):
             raise SpecError(f"{path}: column {name!r} is trained on, so the policy must keep it")
     return policy

@@ -18,9 +18,11 @@ from privet.core.neighbours import PrivacyUnit, Relation
 from privet.core.plugins import attribute
 from privet.core.protocols import NoiseSource
 from privet.deidentify.detect import find_in_table
+from privet.deidentify.measure import kept, measured
 from privet.deidentify.risk import reidentification_risk
 from privet.deidentify.transform import deidentify
 from privet.study.data import bound_contributions, feature_columns, held_out, site_of, target_of, unit_codes
+from privet.study.spec import ProtectSection
 from privet.study.steps import PlannedStudy
 from privet.study.tables import read_table
 from privet.training.linear import LabelledRows
@@ -118,18 +120,33 @@ def protect(planned: PlannedStudy, *, key: bytes) -> Callable[[StudyData], dict[
         raise ValueError("this study protects nothing")
 
     def work(data: StudyData) -> dict[str, Any]:
-        findings = find_in_table(data.table)
+        findings = policy.overrule(find_in_table(data.table))
         treated = deidentify(data.table, policy=policy, key=key, findings=findings)
         quasi = settings.quasi_identifiers
-        kept = tuple(name for name in quasi if name in treated.columns)
+        stay = tuple(name for name in quasi if name in treated.columns)
         return {
             "findings": [found.to_json() for found in findings],
-            "before": reidentification_risk(data.table, quasi_identifiers=quasi).to_json(),
-            "after": reidentification_risk(treated, quasi_identifiers=kept).to_json() if kept else None,
+            "before": _risk_of(data.table, quasi, settings),
+            "after": _risk_of(treated, stay, settings) if stay else None,
+            "kept": kept(data.table, treated, columns=quasi),
             "table": treated.to_csv(index=False),
         }
 
     return work
+
+
+def _risk_of(table: Any, columns: tuple[str, ...], settings: ProtectSection) -> dict[str, Any]:
+    """k, unique rows and the worst combinations; then attackers, special uniques and what groups say of a secret."""
+    secret = settings.sensitive if settings.sensitive in table.columns else None
+    more = measured(table, columns=columns, sensitive=secret, population=settings.population)
+    told = {
+        "attackers": {name: more["attackers"][name] for name in ("prosecutor_at_risk", "prosecutor_mean")},
+        "special_uniques": more.get("special_uniques"),
+        "population": more["population"]["population"] if "population" in more else None,
+        "secret": {name: more["anonymity"][name] for name in ("distinct_l", "t")} if secret is not None else None,
+        "worst": more["discovery"]["combinations"][:5],
+    }
+    return reidentification_risk(table, quasi_identifiers=columns).to_json() | told
 
 
 def right_answers(models: dict[str, Classifier]) -> Callable[[StudyData], NDArray[np.bool_]]:

@@ -67,6 +67,8 @@ def _tables(view: ReidentificationView | Withheld) -> Named:
         yield f"Table {when}: share of unique rows", table.unique_share
         for size in () if isinstance(table.class_sizes, Withheld) else table.class_sizes:
             yield f"Table {when}: share of rows in groups of {size.label}", size.share
+        for figure in table.more:
+            yield f"Table {when}: {figure.name}", figure.value
 
 
 def _attack(view: AttackView) -> Named:

@@ -15,6 +15,7 @@ from privet.study.report.model import (
     Estimate,
     ModelView,
     ReidentificationView,
+    RiskFigure,
     TprResult,
     Withheld,
 )
@@ -42,6 +43,15 @@ def class_sizes(view: ReidentificationView) -> Markup:
 def attacks(views: tuple[AttackView, ...]) -> Markup:
     """Members found by each attack, with interval, against chance and against the guarantee's bound."""
     return responsive("attacks", _attacks, views)
+
+
+def risk_figure(value: RiskFigure | None) -> str:
+    """A figure of a table's risk in its unit; a dash where it was not measured."""
+    if value is None:
+        return "–"
+    if value.unit == "share":
+        return words.percent(value.value)
+    return words.count(value.value) if value.unit == "count" else f"{value.value:.3f}"
 
 
 def estimate(value: Estimate) -> str:

@@ -110,12 +110,18 @@ class ComparisonView:
 
 @dataclass(frozen=True, slots=True)
 class ColumnView:
-    """One column: what kind of identifier it holds ("name", "none found"), in which share of cells, what was done."""
+    """One column: what kind of identifier it holds ("name", "none found"), in which share of cells, what was done.
+
+    ``role`` is what it is to somebody who wants to know whose row it is ("identifier", "quasi-identifier",
+    "sensitive", "plain"), and ``why`` says what speaks for it.
+    """
 
     column: str
     found: str | Withheld
     share: float | Withheld
     action: str
+    role: str = ""
+    why: str = ""
 
     def __post_init__(self) -> None:
         check_shares(self, "share")
@@ -144,6 +150,18 @@ class Combination:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskFigure:
+    """A further figure of a table's risk by its name; ``unit`` says how it is written."""
+
+    name: str
+    value: float
+    unit: Literal["share", "count", "distance"]
+
+    def __post_init__(self) -> None:
+        check_amounts(self, "value")
+
+
+@dataclass(frozen=True, slots=True)
 class TableRisk:
     """How easily rows of one table are told apart. ``k`` is the size of the smallest group of look-alike rows."""
 
@@ -152,6 +170,7 @@ class TableRisk:
     unique_share: float | Withheld
     class_sizes: tuple[ClassSize, ...] | Withheld
     dangerous: tuple[Combination, ...] | Withheld
+    more: tuple[RiskFigure, ...] = ()
 
     def __post_init__(self) -> None:
         check_amounts(self, "rows", "k")
@@ -163,13 +182,20 @@ class ReidentificationView:
     """The table before and after protection, judged by the same ``quasi_identifiers``.
 
     Use the same class-size labels in both, so that the bars can be compared. ``label`` says what these figures are:
-    they are read from the data itself and carry no guarantee unless they were charged.
+    they are read from the data itself and carry no guarantee unless they were charged. ``not_counted`` are columns
+    that leave with the table and look like quasi-identifiers, but are not among those that were stated.
     """
 
     quasi_identifiers: tuple[str, ...]
     before: TableRisk
     after: TableRisk
     label: str
+    not_counted: tuple[str, ...] = ()
+
+    def more(self) -> tuple[tuple[str, RiskFigure | None, RiskFigure | None], ...]:
+        """Further figures side by side, in the order in which they were given."""
+        sides = [{figure.name: figure for figure in table.more} for table in (self.before, self.after)]
+        return tuple((name, sides[0].get(name), sides[1].get(name)) for name in dict.fromkeys([*sides[0], *sides[1]]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ def _template() -> Template:
         "seconds": words.seconds,
         "moment": words.moment,
         "estimate": comparisons.estimate,
+        "risk_figure": comparisons.risk_figure,
         "text": str,
     }
     environment.filters.update({name: _or_reason(write) for name, write in writers.items()})
