@@ -118,12 +118,16 @@ def test_classes_and_their_sensitive_counts_are_those_of_the_definition(found: R
     assert np.bincount(numbers).tolist() == sizes.tolist()
 
 
-@given(st.lists(st.integers(0, 50), max_size=80), st.sampled_from([51, 10**6, 2**40]))
+@given(st.lists(st.integers(0, 50), max_size=80), st.sampled_from([51, 10**6, 2**40, 2**62]))
 def test_counting_by_table_and_by_sorting_agree(found: list[int], levels: int) -> None:
     values, counts = count(np.array(found, dtype=np.int64), levels)
     plain, times = np.unique(np.array(found, dtype=np.int64), return_counts=True)
     assert values.tolist() == plain.tolist()
     assert counts.tolist() == times.tolist()
+    weights = np.arange(len(found), dtype=np.int64) + 1
+    values, counts = count(np.array(found, dtype=np.int64), levels, counts=weights)
+    assert values.tolist() == plain.tolist()
+    assert counts.tolist() == [int(weights[np.array(found) == value].sum()) for value in plain]
 
 
 def test_keys_that_would_overflow_are_coded_again() -> None:

@@ -150,13 +150,23 @@ def count(
         there = np.flatnonzero(times)
         return there, times[there]
     if counts is not None:
-        order = np.argsort(key, kind="stable")
-        ordered = key[order]
+        ordered, order = _sorted(key, levels)
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         return ordered[starts], np.add.reduceat(counts[order], starts)
     ordered = np.sort(key)
     ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
     return ordered[ends], np.diff(ends, prepend=-1).astype(np.int64)
+
+
+def _sorted(key: NDArray[Any], levels: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The key in order, and where each of its entries was."""
+    bits = max(1, (len(key) - 1).bit_length())
+    if levels >= 2 ** (63 - bits):
+        order = np.argsort(key, kind="stable")
+        return key[order], order
+    # Place and key are sorted in one number: that is three times as fast as finding out an order.
+    both = np.sort((key.astype(np.int64) << bits) | np.arange(len(key)))
+    return both >> bits, both & ((1 << bits) - 1)
 
 
 def alone(key: NDArray[Any], counts: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
