@@ -90,10 +90,10 @@ def main() -> None:
 def counting() -> dict[str, float]:
     """k, l and t at three sizes; rows are drawn again, and a column of 2,000 values makes most of them unique."""
     table, found = adult(), {}
-    for rows, rounds in ((len(table), 20), (1_000_000, 3), (10_000_000, 1)):
+    for rows, rounds in ((len(table), 20), (1_000_000, 5), (10_000_000, 3)):
         grown = table if rows == len(table) else _grown(table, rows)
         columns = [*QUASI, *(["zip"] if "zip" in grown else [])]
-        found[f"code {rows:,} rows"] = cpu(lambda g=grown, c=columns: encode(g, columns=[*c, "income"]), rounds=1)
+        found[f"code {rows:,} rows"] = cpu(lambda g=grown, c=columns: encode(g, columns=[*c, "income"]), rounds=3)
         coded = encode(grown, columns=[*columns, "income"])
         counted = found[f"k, l and t, {rows:,} rows"] = cpu(lambda c=coded, q=columns: _klt(c, q), rounds=rounds)
         found[f"code and k, l and t, {rows:,} rows"] = found[f"code {rows:,} rows"] + counted
