@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.privet-demo
 DEV := $(VENV)/.privet-dev
 PEERS := .venv-peers
+ANONYMITY := .venv-anonymity
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-kills check format bench bench-training bench-utility clean
+.PHONY: help demo test test-kills check format bench bench-training bench-utility bench-anonymity clean
 help:
 	@echo "make demo    run the first study on real health records and print where its report is"
 	@echo "make test    every test"
@@ -17,6 +18,7 @@ help:
 	@echo "make check   format, lint, types, strata"
 	@echo "make bench-training  private training steps beside plain ones and the peers'"
 	@echo "make bench   every figure of the README, printed and kept in benchmarks/results"
+	@echo "make bench-anonymity  k, l, t, search and Mondrian beside pyCANON and anonypy; about three minutes"
 	@echo "make bench-utility  accuracy at a budget on real data; PRIVET_DATA says where they are; about an hour"
 
 $(DEMO): pyproject.toml constraints.txt
@@ -32,6 +34,11 @@ $(DEV): $(DEMO)
 $(PEERS)/.installed: benchmarks/peers.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/peers.txt
+	@touch $@
+
+$(ANONYMITY)/.installed: benchmarks/anonymity_peers.txt
+	@test -x $(ANONYMITY)/bin/python || $(PYTHON) -m venv $(ANONYMITY)
+	$(ANONYMITY)/bin/python -m pip install --quiet -r benchmarks/anonymity_peers.txt
 	@touch $@
 
 demo: $(DEMO)
@@ -64,5 +71,8 @@ bench-training: $(DEV) $(PEERS)/.installed
 bench-utility: $(DEV)
 	$(BIN)/python benchmarks/utility.py
 
+bench-anonymity: $(DEV) $(ANONYMITY)/.installed
+	$(BIN)/python benchmarks/anonymity.py --slow-peers --peer-python $(ANONYMITY)/bin/python
+
 clean:
-	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(ANONYMITY) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -193,8 +193,13 @@ def test_the_page_shows_each_combination_before_and_after_and_asks_no_network(
 
 
 def test_a_name_on_the_page_is_only_a_name(tmp_path: Path) -> None:
-    body = {"direct_identifiers": ["<script>"], "before": measured({"<img>": [1, 2]}, columns=["<img>"])}
+    aside = [{"column": "<i>", "role": "plain", "why": "<u>"}]
+    body = {
+        "direct_identifiers": ["<script>"],
+        "set_aside": aside,
+        "before": measured({"<img>": [1, 2]}, columns=["<img>"]),
+    }
     drawn = page(body, title="<b>")
     assert "<script>" not in drawn
-    assert "<img>" not in drawn
+    assert not [tag for tag in ("<img>", "<i>", "<u>") if tag in drawn]
     assert "&lt;img&gt;" in drawn

@@ -55,6 +55,35 @@ def test_dates_are_ordered_and_missing_ones_come_last() -> None:
     assert column.labels[2] is None
 
 
+def test_what_a_category_or_a_dictionary_knows_and_no_row_has_is_no_label() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    series = pandas.Series(["b", None, "b"], dtype=pandas.CategoricalDtype(["z", "b", "a"]))
+    named = pyarrow.DictionaryArray.from_arrays(pyarrow.array([1, None, 1]), pyarrow.array(["z", "b", None]))
+    chunks = pyarrow.chunked_array([named, pyarrow.DictionaryArray.from_arrays([0, 1], ["b", "c"])])
+    for values, labels, codes in ((series, ("b", None), [0, 1, 0]), (named, ("b", None), [0, 1, 0]),
+                                  (chunks, ("b", "c", None), [0, 2, 0, 0, 1])):  # fmt: skip
+        column = encode_column(values)
+        assert (column.labels, column.codes.tolist()) == (labels, codes)
+
+
+@given(st.lists(st.integers(-3, 90), min_size=1, max_size=300), st.sampled_from(["int8", "int32", "int64", "uint64"]))
+def test_whole_numbers_of_any_width_are_coded_by_place(found: list[int], kind: str) -> None:
+    array = np.abs(np.array(found)).astype(kind) if kind == "uint64" else np.array(found, dtype=kind)
+    labels, codes = np.unique(array, return_inverse=True)
+    column = encode_column(array)
+    assert (list(column.labels), column.codes.tolist()) == (labels.tolist(), codes.tolist())
+    high = encode_column(np.array([2**64 - 1, 2**64 - 3], dtype=np.uint64))
+    assert (high.labels, high.codes.tolist()) == ((2**64 - 3, 2**64 - 1), [1, 0])
+
+
+def test_blocks_are_looked_up_as_the_whole_is() -> None:
+    chance = np.arange(200_000) * 7919 % 1000
+    text = pandas.Series(chance.astype(str))
+    for values in (chance, text, text.astype("category"), text.astype(object)):
+        column = encode_column(values)
+        assert np.array([int(label) for label in column.labels])[column.codes].tolist() == chance.tolist()
+
+
 def test_text_that_is_all_numbers_is_ordered_as_numbers() -> None:
     assert encode_column(["10", "9", "100"]).labels == ("9", "10", "100")
     assert encode_column(["10", "9", "x"]).labels == ("10", "9", "x")
@@ -89,12 +118,16 @@ def test_classes_and_their_sensitive_counts_are_those_of_the_definition(found: R
     assert np.bincount(numbers).tolist() == sizes.tolist()
 
 
-@given(st.lists(st.integers(0, 50), max_size=80), st.sampled_from([51, 10**6, 2**40]))
+@given(st.lists(st.integers(0, 50), max_size=80), st.sampled_from([51, 10**6, 2**40, 2**62]))
 def test_counting_by_table_and_by_sorting_agree(found: list[int], levels: int) -> None:
     values, counts = count(np.array(found, dtype=np.int64), levels)
     plain, times = np.unique(np.array(found, dtype=np.int64), return_counts=True)
     assert values.tolist() == plain.tolist()
     assert counts.tolist() == times.tolist()
+    weights = np.arange(len(found), dtype=np.int64) + 1
+    values, counts = count(np.array(found, dtype=np.int64), levels, counts=weights)
+    assert values.tolist() == plain.tolist()
+    assert counts.tolist() == [int(weights[np.array(found) == value].sum()) for value in plain]
 
 
 def test_keys_that_would_overflow_are_coded_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from privet.core.errors import InvalidParameter
+from privet.core.errors import InvalidParameter, MissingDependency
 from privet.deidentify.anonymity import anonymity_of
 from privet.deidentify.attackers import attacker_risks
 from privet.deidentify.codes import Coded, encode
@@ -141,6 +142,13 @@ def test_a_broken_file_is_told_without_its_cells(tmp_path: Path) -> None:
         pass
     with pytest.raises(InvalidParameter, match="'c'"):
         combinations_of(ibis.memtable(pyarrow.table({"a": [1]})), columns=["c"])
+
+
+def test_without_ibis_the_extra_is_named(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ibis", None)
+    for engine, extra in (("duckdb", "ibis"), ("spark", "spark")):
+        with pytest.raises(MissingDependency, match=rf"privet\[{extra}\]"), opened(people, engine=engine):
+            pass
 
 
 def test_large_files_are_told_by_their_size_on_disk(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 pytest.importorskip("pandas")
 
 # Packages that a page needs beyond what every machine with the tests has.
-EXTRAS = {"transformers": "hf", "peft": "hf", "lightning": "lightning", "pyarrow": "vault"}
+EXTRAS = {"transformers": "hf", "peft": "hf", "lightning": "lightning", "pyarrow": "vault", "ibis": "ibis"}
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

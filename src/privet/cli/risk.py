@@ -17,6 +17,7 @@ from privet.core.durable import write_whole
 from privet.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
+    from privet.deidentify.codes import Coded
     from privet.deidentify.detect import ColumnFinding
 
 
@@ -64,13 +65,14 @@ def risk(
         if after is not None:
             treated = files.enter_context(measurable(after, engine=engine))
         elif suggest is not None:
-            policy = _draft(given, source, suggest, columns, findings, keep=sensitive)
+            policy = _draft(asked.coded(given, columns), source, suggest, columns, findings, keep=sensitive)
             treated = files.enter_context(_treated(given, source, policy, engine))
         if treated is not None:
             left = [name for name in columns if name in treated.sample.columns]
             found["after"] = asked.figures(treated, left, register, policy)
-            found["after"]["same_combinations"] = asked.again(found["before"], treated)
-            found["after"]["kept"] = kept(given.table, treated.table, columns=columns)
+            new = asked.coded(treated, left)
+            found["after"]["same_combinations"] = again(found["before"], new)
+            found["after"]["kept"] = kept(asked.coded(given, columns), new, columns=columns)
     aside = [item for item in findings if item.column not in columns]
     body = {
         "direct_identifiers": [item.column for item in findings if item.direct],
@@ -95,6 +97,17 @@ class _Asked:
     ) -> None:
         self._sensitive, self._population, self._truth = sensitive, population, truth
         self._up_to, self._uniques = up_to, uniques
+        self._coded: dict[int, Coded] = {}
+
+    def coded(self, given: Measurable, columns: list[str]) -> Coded:
+        """The columns that are asked about, coded once for each table; a large file is read once for it."""
+        from privet.deidentify.codes import Coded, encode
+
+        if id(given) not in self._coded:
+            secret = [self._sensitive] if self._sensitive in given.sample.columns and self._sensitive else []
+            wanted = [*columns, *secret]
+            self._coded[id(given)] = encode(given.table, columns=wanted) if wanted else Coded(len(given.sample), {})
+        return self._coded[id(given)]
 
     def figures(
         self, given: Measurable, columns: list[str], register: Measurable | None, policy: Any
@@ -105,36 +118,34 @@ class _Asked:
             return {"rows": len(given.sample), "columns": columns}
         secret = self._sensitive if self._sensitive in given.sample.columns else None
         found = measured(
-            given.table, columns=columns, sensitive=secret, population=self._population, largest=self._up_to,
-            uniques=self._uniques,
+            self.coded(given, columns), columns=columns, sensitive=secret, population=self._population,
+            largest=self._up_to, uniques=self._uniques,
         )  # fmt: skip
         if register is not None:
             found["attack"] = self._attack(given, columns, register, policy)
         return found
 
-    def again(self, before: dict[str, Any], treated: Measurable) -> list[dict[str, Any]]:
-        """What the combinations that were worst before still give away."""
-        from privet.deidentify.codes import encode
-        from privet.deidentify.measure import unique_share
-
-        made = []
-        for item in before.get("discovery", {"combinations": []})["combinations"]:
-            left = [name for name in item["columns"] if name in treated.sample.columns]
-            share = unique_share(encode(treated.table, columns=left), columns=left) if left else 0.0
-            made.append({"columns": list(item["columns"]), "unique_share": share})
-        return made
-
     def _attack(self, given: Measurable, columns: list[str], register: Measurable, policy: Any) -> dict[str, Any]:
         from privet.deidentify.linkage import link
 
-        on = [name for name in columns if name in register.sample.columns]
+        on = [name for name in columns if name in register.sample.columns and name != self._truth]
         if not on:
             raise InvalidParameter("the register has none of the columns that others may know; nothing can be matched")
         truth = self._truth if self._truth in given.sample.columns else None
         if truth is not None and truth not in register.sample.columns:
             raise InvalidParameter(f"the register has no column {truth!r}; name one that both files have")
         known = register.table if policy is None else _as_treated(register, on, truth, policy)
-        return {"on": on, **link(known, given.table, on=[name for name in on if name != truth], truth=truth).to_json()}
+        return {"on": on, **link(known, given.table, on=on, truth=truth).to_json()}
+
+
+def again(before: dict[str, Any], after: Coded) -> list[dict[str, Any]]:
+    """What the combinations that were worst before still give away; a column that is gone gives nothing."""
+    from privet.deidentify.measure import unique_share
+
+    worst = before["discovery"]["combinations"] if "discovery" in before else []
+    left = [[name for name in item["columns"] if name in after.columns] for item in worst]
+    return [{"columns": list(item["columns"]), "unique_share": unique_share(after, columns=names)}
+            for item, names in zip(worst, left, strict=True)]  # fmt: skip
 
 
 def _columns(
@@ -153,15 +164,13 @@ def _columns(
 
 
 def _draft(
-    given: Measurable, source: Path, path: Path, columns: list[str], findings: tuple[ColumnFinding, ...],
+    coded: Coded, source: Path, path: Path, columns: list[str], findings: tuple[ColumnFinding, ...],
     *, keep: str | None,
 ) -> Any:  # fmt: skip
     """Write a draft policy; the policy it is."""
-    from privet.deidentify.codes import encode
     from privet.deidentify.policy import load_policy
     from privet.deidentify.suggestion import policy_toml, suggest
 
-    coded = encode(given.table, columns=columns)
     others = tuple(item for item in findings if item.column != keep)
     write_whole(path, policy_toml(suggest(coded, findings=others, quasi_identifiers=columns), title=source.name))
     return load_policy(path)
@@ -195,8 +204,7 @@ def _as_treated(register: Measurable, on: list[str], truth: str | None, policy: 
         raise InvalidParameter("a register of this size cannot be generalised; write it by the policy and use --after")
     columns = {name: operator for name, operator in policy.columns.items() if name in on and name != truth}
     alone = dataclasses.replace(policy, columns=columns, others="keep", together=(), domains={})
-    wanted = [*on, *([truth] if truth is not None and truth not in on else [])]
-    return apply_alone(register.frame[wanted], policy=alone, key=bytes(32))
+    return apply_alone(register.frame[[*on, *([truth] if truth is not None else [])]], policy=alone, key=bytes(32))
 
 
 def _tell(source: Path, body: dict[str, Any], suggest: Path | None, html: Path | None) -> None:

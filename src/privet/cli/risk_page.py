@@ -36,7 +36,7 @@ _PAGE = Markup("""<!doctype html>
 <h2>In figures</h2>
 <div class="scroll"><table>{rows}</table></div>
 </section>
-{direct}
+{direct}{aside}
 </main>
 <footer class="page-foot"><p>Read from the data, with no guarantee: for its owner, and not to be passed on. Whoever
 knows other columns may single out more.</p></footer>
@@ -63,6 +63,7 @@ def page(body: dict[str, Any], *, title: str) -> str:
         title=title, style=Markup(style), people=f"{before['rows']:,}", columns=len(before["columns"]),
         statement=_statement(found, left), figure=responsive("combinations", _draw, found, left) if found else "",
         caption=_caption(bool(left)), rows=_rows(before, after), direct=_direct(body["direct_identifiers"]),
+        aside=_aside(body.get("set_aside", [])),
     )  # fmt: skip
 
 
@@ -120,6 +121,17 @@ def _rows(before: dict[str, Any], after: dict[str, Any] | None) -> Markup:
 def _plain(name: str) -> str:
     """The same words whether a treatment dropped a column or not, so that both sides share a row."""
     return "alone in all columns together" if name.startswith("alone in all") else name
+
+
+def _aside(found: list[dict[str, Any]]) -> Markup:
+    """Which columns were not counted, and why: whoever reads the page may know better."""
+    lines = [Markup("<li>{}: {}, {}</li>").format(item["column"], item["role"], item["why"])
+             for item in found if item["role"] != "identifier"]  # fmt: skip
+    if not lines:
+        return Markup("")
+    return Markup("<section><h2>Not counted as known to others</h2><ul>{}</ul></section>").format(
+        Markup("").join(lines)
+    )
 
 
 def _direct(names: list[str]) -> Markup:

@@ -13,6 +13,8 @@ from privet.core.errors import InvalidParameter
 
 # Whole numbers that span at most so many values for each row are coded by a look-up and not by sorting.
 _DENSE = 4
+# So many codes are looked up at a time.
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +142,7 @@ def _aligned(first: Column, second: Column) -> tuple[Column, Column]:
     place = {labels[old]: new for new, old in enumerate(order)}
     together = tuple(labels[old] for old in order)
     moved = [
-        Column(_smallest(np.array([place[label] for label in column.labels], dtype=np.int64), column.codes), together)
+        Column(_looked_up(np.array([place[label] for label in column.labels], dtype=np.int64), column.codes), together)
         for column in (first, second)
     ]
     return moved[0], moved[1]
@@ -159,37 +161,52 @@ def names_of(table: Any) -> list[Any]:
     )
 
 
-def _from_pandas(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
+def _from_pandas(values: Any) -> tuple[NDArray[Any], list[Any]]:
     import pandas
 
     if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iub":
         return _from_array(values.to_numpy())
+    if isinstance(values.dtype, pandas.CategoricalDtype):
+        return _used(values.cat.codes.to_numpy(), values.cat.categories.tolist())
+    if isinstance(values.dtype, pandas.StringDtype) and values.dtype.storage == "pyarrow":
+        return codes_of_arrow(values.array.__arrow_array__())
     codes, uniques = pandas.factorize(values, use_na_sentinel=True)
     return _with_missing(codes, list(uniques) if values.dtype.kind in "mM" else uniques.tolist())
 
 
-def codes_of_arrow(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
-    """Codes of an Arrow array and their labels, in the order of their first cells, missing ones last."""
+def codes_of_arrow(values: Any) -> tuple[NDArray[Any], list[Any]]:
+    """Codes of an Arrow array and their labels, in the order of their first cells; a missing one has one as well."""
+    import pyarrow
+
     if not len(values):
         return np.zeros(0, dtype=np.int64), []
-    coded = values.dictionary_encode()
+    given = pyarrow.types.is_dictionary(values.type)
+    if given and getattr(values, "num_chunks", 1) > 1:
+        # Every chunk may have a dictionary of its own.
+        values, given = values.cast(values.type.value_type), False
+    coded = values if given else values.dictionary_encode(null_encoding="encode")
     coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
-    labels = coded.dictionary.to_pylist()
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    # A dictionary may itself hold a missing value, or not-a-number.
-    absent = [number for number, label in enumerate(labels) if _is_missing(label)]
-    if absent:
-        keep = np.full(len(labels) + 1, -1)
-        kept = [number for number in range(len(labels)) if number not in set(absent)]
-        keep[kept] = np.arange(len(kept))
-        codes, labels = keep[codes], [labels[number] for number in kept]
-    return _with_missing(codes, labels)
+    codes, labels = coded.indices, [None if _is_missing(label) else label for label in coded.dictionary.to_pylist()]
+    if given or codes.null_count or labels.count(None) > 1:
+        return _used(codes.fill_null(-1).to_numpy(zero_copy_only=False), labels)
+    return codes.to_numpy(), labels
 
 
-def _from_array(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
+def _used(codes: NDArray[Any], labels: list[Any]) -> tuple[NDArray[np.int64], list[Any]]:
+    """Codes of just the labels that occur, each once; a code below 0, and every label None, is a missing cell."""
+    counts = np.bincount(codes.astype(np.int64) + 1, minlength=len(labels) + 1)
+    kept = [number for number, label in enumerate(labels) if label is not None and counts[number + 1]]
+    place = np.full(len(labels) + 1, len(kept))
+    place[np.array(kept, dtype=np.int64) + 1] = np.arange(len(kept))
+    found: list[Any] = [labels[number] for number in kept]
+    missing = int(counts.sum() - counts[np.array(kept, dtype=np.int64) + 1].sum()) > 0
+    return place[codes.astype(np.int64) + 1], [*found, None] if missing else found
+
+
+def _from_array(values: Any) -> tuple[NDArray[Any], list[Any]]:
     array = values if isinstance(values, np.ndarray) else None
     if array is not None and array.dtype.kind in "iub" and len(array):
-        codes, labels = _from_whole_numbers(array.astype(np.int64))
+        codes, labels = _from_whole_numbers(array.view(np.uint8) if array.dtype.kind == "b" else array)
         return codes, [bool(label) for label in labels] if array.dtype.kind == "b" else labels
     if array is not None and array.dtype.kind in "fUS":
         uniques, codes = np.unique(array, return_inverse=True)
@@ -199,14 +216,17 @@ def _from_array(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
     return _with_missing(codes, list(place))
 
 
-def _from_whole_numbers(array: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[Any]]:
+def _from_whole_numbers(array: NDArray[Any]) -> tuple[NDArray[Any], list[Any]]:
+    """Without a hash or a sort where the numbers lie close: a table says which there are, and the place of each."""
     low, high = int(array.min()), int(array.max())
-    if high - low > _DENSE * len(array) + 1024:
+    if high - low > _DENSE * len(array) + 1024 or high >= 2**63:
         uniques, codes = np.unique(array, return_inverse=True)
         return codes.astype(np.int64), uniques.tolist()
-    shifted = array - low
-    there = np.bincount(shifted) > 0
-    return (np.cumsum(there) - 1)[shifted], (np.flatnonzero(there) + low).tolist()
+    there = np.zeros(high - low + 1, dtype=bool)
+    for block in _blocks(array):
+        there[block.astype(np.int64) - low] = True
+    place = np.cumsum(there) - 1
+    return _looked_up(place, array, low), (np.flatnonzero(there) + low).tolist()
 
 
 def _without_nan(codes: NDArray[np.int64], uniques: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
@@ -222,19 +242,32 @@ def _with_missing(codes: NDArray[Any], labels: list[Any]) -> tuple[NDArray[np.in
     return codes, labels
 
 
-def in_order(codes: NDArray[np.int64], labels: list[Any]) -> Column:
+def in_order(codes: NDArray[Any], labels: list[Any]) -> Column:
     """A column whose codes are numbers of ``labels``, coded again in the order of the labels."""
     order = _order(labels)
+    if order == list(range(len(labels))) and codes.dtype == _kind(len(labels)):
+        return Column(codes, tuple(labels))
     place = np.empty(len(labels), dtype=np.int64)
     place[order] = np.arange(len(labels))
-    return Column(_smallest(place, codes), tuple(labels[number] for number in order))
+    return Column(_looked_up(place, codes), tuple(labels[number] for number in order))
 
 
-def _smallest(place: NDArray[np.int64], codes: NDArray[Any]) -> NDArray[Any]:
-    """``place[codes]`` in the smallest type: fewer bytes are read whenever codes are packed."""
-    highest = int(place.max()) if len(place) else 0
-    kind = np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.uint32
-    return place.astype(kind)[codes] if len(place) else np.zeros(len(codes), kind)
+def _looked_up(place: NDArray[np.int64], codes: NDArray[Any], low: int = 0) -> NDArray[Any]:
+    """``place[codes - low]`` in the smallest type, block by block so that what lies between stays in the cache."""
+    kind = _kind(int(place.max(initial=0)) + 1)
+    made, small = np.empty(len(codes), dtype=kind), place.astype(kind)
+    for block, into in zip(_blocks(codes), _blocks(made), strict=True):
+        into[:] = small[block.astype(np.int64) - low if low else block]
+    return made
+
+
+def _kind(levels: int) -> type[np.unsignedinteger[Any]]:
+    """The smallest type for so many codes: fewer bytes are read whenever codes are packed."""
+    return np.uint8 if levels <= 2**8 else np.uint16 if levels <= 2**16 else np.uint32
+
+
+def _blocks(array: NDArray[Any]) -> list[NDArray[Any]]:
+    return [array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)]
 
 
 def _order(labels: list[Any]) -> list[int]:

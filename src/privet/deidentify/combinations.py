@@ -196,9 +196,8 @@ def _duckdb(path: Path, names: list[str], folder: str) -> Any:
         return database.read_parquet(path)
     text = dict.fromkeys(names, "VARCHAR")
     return database.read_csv(
-        path, columns=text, auto_detect=False, header=True, delim=",", quote='"', escape='"', nullstr="",
-        null_padding=False, strict_mode=True,
-    )  # fmt: skip
+        path, columns=text, auto_detect=False, header=True, delim=",", quote='"', escape='"', nullstr=""
+    )
 
 
 def _spark(path: Path, names: list[str], folder: str) -> Any:

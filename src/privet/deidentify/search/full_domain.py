@@ -64,7 +64,7 @@ def best_full_domain(
     Errors: InvalidParameter if k or ``suppress`` cannot be, a column is missing, a model needs a sensitive column or
     the lattice is too large; or if no node will do, as in a table of fewer than k rows.
     Reference: Sweeney 2002 and Samarati 2001 (model), El Emam et al. 2009 (optimality), Kohlmayer et al. 2012
-    (pruning).
+    (pruning), 2014 (models that are not monotone).
 
     >>> from privet.deidentify.hierarchies import Bands
     >>> ages = Bands(widths=(10, 20), lowest=0, highest=99)
