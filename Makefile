@@ -10,7 +10,7 @@ ANONYMITY := .venv-anonymity
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-kills check format bench bench-training bench-utility bench-anonymity clean
+.PHONY: help demo test test-kills check format bench bench-training bench-utility bench-deidentify clean
 help:
 	@echo "make demo    run the first study on real health records and print where its report is"
 	@echo "make test    every test"
@@ -18,7 +18,7 @@ help:
 	@echo "make check   format, lint, types, strata"
 	@echo "make bench-training  private training steps beside plain ones and the peers'"
 	@echo "make bench   every figure of the README, printed and kept in benchmarks/results"
-	@echo "make bench-anonymity  k, l, t, search and Mondrian beside pyCANON and anonypy; about three minutes"
+	@echo "make bench-deidentify  detection, operators, risk, search and the vault beside their peers; about ten minutes"
 	@echo "make bench-utility  accuracy at a budget on real data; PRIVET_DATA says where they are; about an hour"
 
 $(DEMO): pyproject.toml constraints.txt
@@ -61,7 +61,7 @@ format: $(DEV)
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
 
-bench: $(DEV) $(PEERS)/.installed
+bench: $(DEV) $(PEERS)/.installed bench-deidentify
 	$(BIN)/python benchmarks/run.py --peer-python $(PEERS)/bin/python
 
 # Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about fifteen minutes.
@@ -71,7 +71,8 @@ bench-training: $(DEV) $(PEERS)/.installed
 bench-utility: $(DEV)
 	$(BIN)/python benchmarks/utility.py
 
-bench-anonymity: $(DEV) $(ANONYMITY)/.installed
+bench-deidentify: $(DEV) $(PEERS)/.installed $(ANONYMITY)/.installed
+	$(BIN)/python benchmarks/run.py --only detection operators deidentify vault --peer-python $(PEERS)/bin/python
 	$(BIN)/python benchmarks/anonymity.py --slow-peers --peer-python $(ANONYMITY)/bin/python
 
 clean:

@@ -1,6 +1,6 @@
 """k, l and t, exact search and Mondrian on Adult beside pyCANON and anonypy: CPU seconds of one core.
 
-    make bench-anonymity
+    make bench-deidentify
     python benchmarks/anonymity.py [--peer-python PATH] [--slow-peers]
 
 pyCANON pins its own numpy and pandas: its Python is that of an environment with benchmarks/anonymity_peers.txt. Its l

@@ -15,8 +15,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Accuracy takes an hour and is measured by ``make bench-utility``.
-PARTS = {
+# Accuracy takes an hour and is measured by ``make bench-utility``; the rest have peers of their own or long runs, and
+# are measured by ``make bench-deidentify``.
+APART = {"utility", "anonymity", "detection", "operators", "deidentify", "vault"}
+NOT_BENCHMARKS = {
     "adult",
     "run",
     "measuring",
@@ -27,7 +29,6 @@ PARTS = {
     "training_peer",
     "utility_tasks",
 }
-NOT_BENCHMARKS = PARTS | {"utility"}
 
 
 def benchmarks() -> list[str]:
@@ -37,7 +38,8 @@ def benchmarks() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__ or ""))
-    parser.add_argument("--only", nargs="+", choices=benchmarks(), default=benchmarks())
+    parser.add_argument("--only", nargs="+", choices=benchmarks(),
+                        default=[name for name in benchmarks() if name not in APART])  # fmt: skip
     parser.add_argument("--peer-python", help="Python of an environment with opendp and diffprivlib")
     options = parser.parse_args()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
