@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import chinese_sentences
+from chinese_sentences import LABELS as CHINESE_LABELS
 from measuring import interleaved_seconds, keep, show
 from peers import Peer
 from privet.deidentify.detect import find_in_text
@@ -79,9 +81,27 @@ def same(one: Span, other: Span) -> bool:
 
 
 def quality(misses: str | None) -> dict[str, dict[str, float]]:
+    texts = [
+        (text, gold, [(LABELS[f.kind], f.start, f.end) for f in find_in_text(text) if f.kind in LABELS])
+        for text, gold in sentences()
+    ]
+    return counted(texts, misses, together={"the first six together": SIX})
+
+
+def chinese(misses: str | None) -> dict[str, dict[str, float]]:
+    texts = [
+        (text, gold, [(CHINESE_LABELS[f.kind], f.start, f.end) for f in find_in_text(text) if f.kind in CHINESE_LABELS])
+        for text, gold in chinese_sentences.sentences(chinese_sentences.HELD_OUT, times=40, data=DATA)
+    ]
+    return counted(texts, misses, together={})
+
+
+def counted(
+    texts: list[tuple[str, list[Span], list[Span]]], misses: str | None, *, together: dict[str, tuple[str, ...]]
+) -> dict[str, dict[str, float]]:
+    """Scores per label of what was found beside what is there."""
     hit, missed, wrong = Counter[str](), Counter[str](), Counter[str]()
-    for text, gold in sentences():
-        found = [(LABELS[f.kind], f.start, f.end) for f in find_in_text(text) if f.kind in LABELS]
+    for text, gold, found in texts:
         for span in gold:
             known = any(same(span, other) for other in found)
             (hit if known else missed)[span[0]] += 1
@@ -96,7 +116,8 @@ def quality(misses: str | None) -> dict[str, dict[str, float]]:
                 if span[0] == misses:
                     print("  wrong:", repr(text[max(0, span[1] - 30) : span[1]]), repr(text[span[1] : span[2]]))
     scores = {label: _scores(hit[label], missed[label], wrong[label]) for label in sorted(set(hit) | set(missed))}
-    scores["the first six together"] = _scores(*(sum(part[label] for label in SIX) for part in (hit, missed, wrong)))
+    for name, labels in together.items():
+        scores[name] = _scores(*(sum(part[label] for label in labels) for part in (hit, missed, wrong)))
     return scores
 
 
@@ -115,6 +136,18 @@ def show_quality(misses: str | None) -> dict[str, dict[str, float]]:
     show("Presidio's synthetic sentences, by label (half the span counts)",
          columns=["label", "spans", "precision", "recall", "F1"],
          rows=[[label, *scores[label].values()] for label in order if label in scores])  # fmt: skip
+    return scores
+
+
+def show_chinese(misses: str | None) -> dict[str, dict[str, float]]:
+    try:
+        scores = chinese(misses)
+    except ImportError:
+        print("\n  Chinese sentences need Faker; pip install privet[deidentify]")
+        return {}
+    show("Chinese sentences with Faker's people and the corpus' surnames, sentences held out",
+         columns=["label", "spans", "precision", "recall", "F1"],
+         rows=[[label, *figures.values()] for label, figures in scores.items()])  # fmt: skip
     return scores
 
 
@@ -174,6 +207,7 @@ def main() -> None:
     print(f"  {body['startup_seconds']:.2f} s of CPU from nothing to the first finding ({len(recognisers())} kinds)")
     if DATA.exists():
         body |= {"quality": show_quality(options.misses), "shakespeare": false_hits()}
+    body["chinese"] = show_chinese(options.misses)
     keep("detection", body, packages=[])
 
 

@@ -77,6 +77,13 @@ FOUND = [
     ("age", "a [79] year old woman, aged [45]"),
     ("street_address", "lives at [221 Baker Street, London]."),
     ("street_address", "sent to [1600 Pennsylvania Avenue, Washington, DC 20500]"),
+    ("chinese_name", "請找[王小明]先生和[陳怡君]，患者[李娜]已出院"),
+    ("chinese_name", "聯絡人：[歐陽娜娜]（0912-345-678）"),
+    ("chinese_name", "[林美玲]表示，請[張]小姐回電。姓名：[张伟]"),
+    ("chinese_place", "他從[台北市大安區]搬到[广东省深圳市]，再去[日本]"),
+    ("chinese_address", "住在[新北市板橋區文化路一段188巷12弄3號5樓之2]，電話"),
+    ("chinese_address", "地址：[北京市海淀区中关村大街27号院3号楼2单元501室]。"),
+    ("chinese_organisation", "在[大安醫院]和[清华大学]，任職於[台灣積體電路製造股份有限公司]。"),
     ("gps_coordinates", "at [40° 26′ 46″ N 79° 58′ 56″ W]"),
 ]
 
@@ -127,6 +134,10 @@ NOT_FOUND = [
     ("nationality", "Persons, a polish cloth"),
     ("age", "in 45 minutes | page 79 | aged 450"),
     ("street_address", "4 of 12 Points, 221 people in the street"),
+    ("chinese_name", "高興的時候，方法很多，馬上就來，金融中心，任何人都可以。| 本公司經理說 | 高中老師"),
+    ("chinese_place", "大理石很美 | 明天去公園"),
+    ("chinese_address", "第3號病房，12號，身分證號，三號出口"),
+    ("chinese_organisation", "這家公司，我們大學，一所醫院，本公司，公司"),
     ("gps_coordinates", "95.0330, 121.5654 and 25.03, 121.56 and 1.5, 2.5"),
 ]
 

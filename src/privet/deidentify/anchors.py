@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
 
+from privet.deidentify.hanzi import hanzi_places
 from privet.deidentify.words import LOWER, UPPER
 
 # Words that begin sentences and no name: looking at each would cost prose most of its speed.
@@ -72,7 +74,7 @@ def places(text: str, begin: int = 0) -> list[Place]:
             found.append((_back(text, start, _LETTERS), "scheme", 0))
         elif way in _NAMED:
             found.append((start, _NAMED[way], 0))
-    return found
+    return found if text.isascii() else sorted(found + hanzi_places(text, begin), key=operator.itemgetter(0))
 
 
 def _number(text: str, start: int, end: int, found: list[Place]) -> None:

@@ -2,15 +2,12 @@
 
 import re
 
+from privet.deidentify.hanzi import DOUBLE, HAN, SURNAMES
 from privet.deidentify.lists import entries
 from privet.deidentify.recogniser import Recogniser
 from privet.deidentify.words import NAME, pieces
 
-# Traditional forms of surnames that the list has in simplified form.
-_TRADITIONAL = "陳黃張吳劉楊許鄭謝廖賴葉蘇莊呂蕭羅簡鍾詹沈盧趙顏魏孫範鄧傅薛馬藍蔣紀連馮歐湯鄒黎龔嚴韓陸"
-_DOUBLE = "歐陽|司馬|上官|諸葛|張簡|欧阳|司马|诸葛|慕容|皇甫|尉迟|公孙"
-_SURNAMES = "".join(sorted({name for name in entries("chinese_surnames") if len(name) == 1} | set(_TRADITIONAL)))
-_CHINESE = rf"(?:{_DOUBLE}|[{_SURNAMES}])[\u4e00-\u9fff]{{1,3}}"
+_CHINESE = rf"(?:{DOUBLE}|[{SURNAMES}])[{HAN}]{{1,3}}"
 _COLUMN_WORD = r"[A-ZÀ-Þ][A-Za-zÀ-ÿ'’\-]*\.?"
 _LATIN = rf"{_COLUMN_WORD}(?: (?:van|von|de|der|la|bin|al) )?(?:[ ,]{{1,2}}{_COLUMN_WORD}){{1,4}}"
 
