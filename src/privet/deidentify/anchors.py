@@ -35,7 +35,10 @@ _ANCHOR = re.compile(
     r"|(?<=:)(?:(?P<scheme>//)|(?P<colons>:)(?=[0-9A-Fa-f])(?<![0-9A-Za-z]::)"
     r"|(?P<hex>)(?<=[0-9A-Fa-f]:)(?=[0-9A-Fa-f:]))"
     r"|(?<=[Ww])(?<![A-Za-z0-9].)(?P<www>[Ww]{2}\.)"
-    rf"|(?<=[{UPPER}])(?<![{LOWER}{UPPER}0-9'’\-].)(?P<capital>)(?!(?:{_BEGUN})(?![{LOWER}]))(?=[{LOWER}]|['’][{UPPER}]|[{UPPER}][{LOWER}]))",
+    rf"|(?<=[{UPPER}])(?<![{LOWER}{UPPER}0-9'’\-].)(?P<capital>)(?!(?:{_BEGUN})(?![{LOWER}]))"
+    rf"(?=[{LOWER}]|['’][{UPPER}]|[{UPPER}][{LOWER}]"
+    # Towns in capitals: only where places are named, or every heading would be looked at.
+    rf"|[{UPPER}]{{2}}(?<=(?:n|o|m|,|>|\?|\n) .)))",
     re.ASCII,
 )
 _NAMED = {"colons": "hex", "www": "scheme", "han": "han", "capital": "capital"}
@@ -74,7 +77,8 @@ def places(text: str, begin: int = 0) -> list[Place]:
             found.append((_back(text, start, _LETTERS), "scheme", 0))
         elif way in _NAMED:
             found.append((start, _NAMED[way], 0))
-    return found if text.isascii() else sorted(found + hanzi_places(text, begin), key=operator.itemgetter(0))
+    chinese = [] if text.isascii() else hanzi_places(text, begin)
+    return sorted(found + chinese, key=operator.itemgetter(0)) if chinese else found
 
 
 def _number(text: str, start: int, end: int, found: list[Place]) -> None:

@@ -41,7 +41,9 @@ _ANCHOR = re.compile(
 )
 # Where someone works: what follows is an organisation, whatever it ends with.
 WORKS = "任職於|任职于|就職於|就职于|服務於|服务于|受僱於|受雇于"
-_ENDING = re.compile(rf"(?:{ENDINGS})|(?<={WORKS.replace('|', ')(?=[' + HAN + '])|(?<=')})(?=[{HAN}])")
+_WORKS = re.compile(f"(?:{WORKS})(?=[{HAN}])")
+_ENDING = re.compile(ENDINGS)
+_HAN = re.compile(f"[{HAN}]")
 
 
 @functools.cache
@@ -65,10 +67,13 @@ def hanzi_places(text: str, begin: int) -> list[tuple[int, str, int]]:
     >>> hanzi_places("請找王小明先生，他在台北市的大安醫院", 0)
     [(2, 'han_name', 0), (4, 'han_name', 0), (10, 'han_place', 0), (16, 'han_ending', 0)]
     """
+    if _HAN.search(text, begin) is None:
+        return []
     found = [
         (match.start(), "han_house" if match.lastgroup == "han_block" else match.lastgroup or "", 0)
         for match in _ANCHOR.finditer(text, begin)
     ]
     found += [(match.start(), "han_place", 0) for match in _place().finditer(text, begin)]
     found += [(match.start(), "han_ending", 0) for match in _ENDING.finditer(text, begin)]
+    found += [(match.end(), "han_ending", 0) for match in _WORKS.finditer(text, begin)]
     return found
