@@ -139,8 +139,11 @@ def test_full_width_text_gives_the_same_places(pieces: list[str]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["a" * 100_000 + "1", "1" * 200_000, "a1" * 50_000, "A" * 100_000, "a@" * 50_000, "1 " * 50_000, ":" * 50_000,
+     "王" * 50_000, "台北" * 10_000, "公司" * 10_000, "1號" * 10_000, ("市" * 46 + "1號") * 500,
+     ("市區路巷" * 12 + "1號") * 500, "Aa " * 10_000, "Mr. " * 10_000, "as A b c d " * 5_000, "Aa-" * 10_000,
+     "\nAa" * 10_000, "2014-" * 10_000,
      "+1 " * 20_000, "1-" * 50_000, "1." * 50_000, "w." * 50_000, "(0" * 30_000, "a.b" * 40_000 + "@"],
-    ids=lambda text: text[:4],
+    ids=lambda text: repr(text[:6]),
 )  # fmt: skip
 def test_no_text_makes_the_pass_slower_than_its_length(text: str) -> None:
     """Twice the text takes twice the time; the square of 100,000 would take minutes."""

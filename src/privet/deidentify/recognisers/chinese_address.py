@@ -2,15 +2,13 @@
 
 import re
 
-from privet.deidentify.hanzi import HAN
+from privet.deidentify.hanzi import HAN, listed_place
 from privet.deidentify.recogniser import Recogniser
 
-_NUMBER = "[0-9一二三四五六七八九十]{1,4}"
-_KINDS = "省|自治區|自治区|特別行政區|特别行政区|市|縣|县|區|区|鄉|乡|鎮|镇|旗|街道|村|里"
-_AREA = rf"(?:[{HAN}]{{1,7}}?(?:{_KINDS}))"
-_ROAD = rf"(?:[{HAN}0-9]{{1,6}}?(?:大道|大街|路|街|道|巷|胡同|弄|村|里|庄))"
-_LANES = rf"(?:{_NUMBER}段)? ?(?:{_NUMBER}巷)? ?(?:{_NUMBER}弄)?"
-_BACK = re.compile(rf"(?:(?<![0-9])[0-9]{{3,6}} ?)?{_AREA}{{0,4}}(?:{_NUMBER}[鄰邻])?{_ROAD}{{1,2}} ?{_LANES} ?$")
+# The parts of an address, each the shortest that ends in a word for its kind, so that a line of them is read in one go.
+_KINDS = "省|自治區|自治区|特別行政區|特别行政区|市|縣|县|區|区|鄉|乡|鎮|镇|旗|村|里|鄰|邻|路|街|道|巷|胡同|弄|庄|段"
+_PART = re.compile(rf"[{HAN}0-9]{{1,7}}?(?:{_KINDS})")
+_ROAD = re.compile("[路街道巷同弄村里庄段] ?$")
 _FLOOR = "樓|楼|層|层|棟|栋|幢|座|單元|单元|室|房|號楼|号楼|號|号"
 _AFTER = re.compile(
     r"(?:[0-9]{1,5}(?:[\-之][0-9]{1,3})?[號号](?:之[0-9]{1,3})?院?|[0-9A-Za-z]{1,4}[座棟栋])"
@@ -25,16 +23,30 @@ _LEADS = re.compile(
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """The longest address that ends at a house number."""
-    first = max(0, start - _LONGEST)
-    before = text[first:start]
+    before = text[max(0, start - _LONGEST) : start]
     for mark in "：:，,。；;\n（(「":
         before = before.rpartition(mark)[2]
     before = _LEADS.sub("", before)
-    match = _BACK.search(before)
     after = _AFTER.match(text, start)
-    if match is None or after is None or not match.group():
+    if after is None or not _ROAD.search(before):
         return None
-    return start - len(before) + match.start(), after.end(), 0.85
+    begins = _begin(before)
+    return None if begins is None else (start - len(before) + begins, after.end(), 0.85)
+
+
+def _begin(before: str) -> int | None:
+    """Where the unbroken line of parts begins that ends at the house number."""
+    parts = [(part.start(), part.end()) for part in _PART.finditer(before)]
+    if not parts or parts[-1][1] != len(before.rstrip(" ")):
+        return None
+    begins, ends = parts[-1]
+    for start, end in reversed(parts[:-1]):
+        if end != begins:
+            break
+        begins, ends = start, end
+    # What stands before a place that is known is of the sentence, not of the address.
+    known = next((place for place in range(begins, ends) if listed_place(before, place)), None)
+    return begins if known is None else known
 
 
 RECOGNISER = Recogniser(

@@ -26,7 +26,7 @@ def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
 RECOGNISER = Recogniser(
     name="chinese_place",
     label="place (Chinese)",
-    pattern=rf"[{HAN}]{{2,}}",
+    pattern=rf"[{HAN}]{{2}}",
     source="Counties of Taiwan, provinces and large cities of China, countries: written for this project",
     score=0.62,
     anchors=("han_place",),
