@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -49,16 +50,22 @@ HINTS = [
 PIECES = [marked(text)[0] for _, text in FOUND] + [text for _, text in NOT_FOUND]
 
 
+@functools.cache
+def hint_pattern(hint: str) -> re.Pattern[str]:
+    """A word that no letter goes on, or Chinese characters anywhere."""
+    if any(character > "ÿ" for character in hint):
+        return re.compile(hint)
+    words = hint.split("_")
+    plural = "s?" if len(words) == 1 else ""
+    return re.compile(rf"(?<![a-zà-öø-ÿ]){'[^a-zà-öø-ÿ]+'.join(words)}{plural}(?![a-zà-öø-ÿ]|'[a-z])")
+
+
 def spoken_beside(items: list, text: str, start: int, end: int) -> set[str]:
-    """Every hint by itself: a word that no letter goes on, or Chinese characters anywhere, within its distance."""
+    """Every hint of every kind by itself, within its distance."""
     low, kinds = lowered(text), set()
     for item in items:
         for hint in item.hints:
-            plain = not any(character > "ÿ" for character in hint)
-            words = hint.split("_")
-            plural = "s?" if len(words) == 1 else ""
-            own = rf"(?<![a-zà-öø-ÿ]){'[^a-zà-öø-ÿ]+'.join(words)}{plural}(?![a-zà-öø-ÿ]|'[a-z])"
-            for match in re.finditer(own if plain else hint, low):
+            for match in hint_pattern(hint).finditer(low, max(0, start - BEFORE - 1)):
                 inside = start - BEFORE <= match.start() and match.end() <= end + AFTER
                 if inside and (match.end() <= start or match.start() >= end):
                     kinds.add(item.name)
