@@ -111,6 +111,7 @@ def test_columns_of_the_demo_are_all_recognised() -> None:
         "birth_date": "birth_date",
         "postcode": "postcode",
         "address": "street_address",
+        "note": "free_text",
     }
     assert {name: found[name].kind for name in wanted} == wanted
     assert all(found[name].kind is None for name in found if name not in wanted)
