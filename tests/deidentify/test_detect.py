@@ -52,7 +52,7 @@ def test_identifiers_are_found_in_text(text: str, kind: str) -> None:
         "999.1.1.1",
         "version 1.2.3",
         "12:30:45",
-        "2026-11-24",
+        "2026-11-31",  # no such day
         "3.14159265358979",
         "jane@doe",
         "chapter 12 of 34",
@@ -111,6 +111,7 @@ def test_columns_of_the_demo_are_all_recognised() -> None:
         "birth_date": "birth_date",
         "postcode": "postcode",
         "address": "street_address",
+        "note": "free_text",
     }
     assert {name: found[name].kind for name in wanted} == wanted
     assert all(found[name].kind is None for name in found if name not in wanted)

@@ -77,6 +77,20 @@ FOUND = [
     ("age", "a [79] year old woman, aged [45]"),
     ("street_address", "lives at [221 Baker Street, London]."),
     ("street_address", "sent to [1600 Pennsylvania Avenue, Washington, DC 20500]"),
+    ("date", "on [24 November 2026] or [2026-11-24 08:30], at noon [11/24/2026] and [3/4/98]"),
+    ("date", "since [2014], on [Monday] in [May 2, 1990]; 於[2026年3月2日]和[民國75年3月2日]"),
+    ("title", "[Mr.] Spears met [Dr.] Varga"),
+    ("title", "Karin Beike\n[Leasing consultant]\nat work as [Midwife], but"),
+    ("place", "he grew up in [Kistarcsa], flew to [Loeches] and lives at Vibyvej 8, [Måløv]"),
+    ("organisation", "she works for [Futureadvisor] and [Verdafero] is the brainchild of both; CEO of [Guidestar]."),
+    ("person_name", "My name is [Mieszko]. They call me [Piusz]. [Timotea] lives on it."),
+    ("chinese_name", "請找[王小明]先生和[陳怡君]，患者[李娜]已出院"),
+    ("chinese_name", "聯絡人：[歐陽娜娜]（0912-345-678）"),
+    ("chinese_name", "[林美玲]表示，請[張]小姐回電。姓名：[张伟]"),
+    ("chinese_place", "他從[台北市大安區]搬到[广东省深圳市]，再去[日本]"),
+    ("chinese_address", "住在[新北市板橋區文化路一段188巷12弄3號5樓之2]，電話"),
+    ("chinese_address", "地址：[北京市海淀区中关村大街27号院3号楼2单元501室]。"),
+    ("chinese_organisation", "在[大安醫院]和[清华大学]，任職於[台灣積體電路製造股份有限公司]。"),
     ("gps_coordinates", "at [40° 26′ 46″ N 79° 58′ 56″ W]"),
 ]
 
@@ -127,6 +141,12 @@ NOT_FOUND = [
     ("nationality", "Persons, a polish cloth"),
     ("age", "in 45 minutes | page 79 | aged 450"),
     ("street_address", "4 of 12 Points, 221 people in the street"),
+    ("date", "2014 people, 31/31/2020, 2026-11-31, version 1.2.20145, 12:30:45 | Sundays | 85-3-2"),
+    ("title", "The nurse came. Sir | We called the doctor as usual"),
+    ("chinese_name", "高興的時候，方法很多，馬上就來，金融中心，任何人都可以。| 本公司經理說 | 高中老師"),
+    ("chinese_place", "大理石很美 | 明天去公園"),
+    ("chinese_address", "第3號病房，12號，身分證號，三號出口"),
+    ("chinese_organisation", "這家公司，我們大學，一所醫院，本公司，公司"),
     ("gps_coordinates", "95.0330, 121.5654 and 25.03, 121.56 and 1.5, 2.5"),
 ]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
 
+from privet.deidentify.hanzi import hanzi_places
 from privet.deidentify.words import LOWER, UPPER
 
 # Words that begin sentences and no name: looking at each would cost prose most of its speed.
@@ -33,7 +35,10 @@ _ANCHOR = re.compile(
     r"|(?<=:)(?:(?P<scheme>//)|(?P<colons>:)(?=[0-9A-Fa-f])(?<![0-9A-Za-z]::)"
     r"|(?P<hex>)(?<=[0-9A-Fa-f]:)(?=[0-9A-Fa-f:]))"
     r"|(?<=[Ww])(?<![A-Za-z0-9].)(?P<www>[Ww]{2}\.)"
-    rf"|(?<=[{UPPER}])(?<![{LOWER}{UPPER}0-9'’\-].)(?P<capital>)(?!(?:{_BEGUN})(?![{LOWER}]))(?=[{LOWER}]|['’][{UPPER}]|[{UPPER}][{LOWER}]))",
+    rf"|(?<=[{UPPER}])(?<![{LOWER}{UPPER}0-9'’\-].)(?P<capital>)(?!(?:{_BEGUN})(?![{LOWER}]))"
+    rf"(?=[{LOWER}]|['’][{UPPER}]|[{UPPER}][{LOWER}]"
+    # Towns in capitals: only where places are named, or every heading would be looked at.
+    rf"|[{UPPER}]{{2}}(?<=(?:n|o|m|,|>|\?|\n) .)))",
     re.ASCII,
 )
 _NAMED = {"colons": "hex", "www": "scheme", "han": "han", "capital": "capital"}
@@ -72,7 +77,8 @@ def places(text: str, begin: int = 0) -> list[Place]:
             found.append((_back(text, start, _LETTERS), "scheme", 0))
         elif way in _NAMED:
             found.append((start, _NAMED[way], 0))
-    return found
+    chinese = [] if text.isascii() else hanzi_places(text, begin)
+    return sorted(found + chinese, key=operator.itemgetter(0)) if chinese else found
 
 
 def _number(text: str, start: int, end: int, found: list[Place]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from privet.core.errors import InvalidParameter
 from privet.deidentify.column_finding import ColumnFinding
@@ -11,9 +11,9 @@ from privet.deidentify.evidence import Evidence, evidence_of
 from privet.deidentify.frames import as_pandas
 from privet.deidentify.recogniser import Recogniser, recognisers
 from privet.deidentify.roles import Judged, by_name, by_uniqueness, by_values, key_by_name, plain
-from privet.deidentify.scan import Finding, Scanner, scanner
+from privet.deidentify.scan import Finding, Scanner, chosen, narrow, scanner
 
-__all__ = ["ColumnFinding", "chosen_scanner", "find_in_table", "find_in_text", "finding_of"]
+__all__ = ["ColumnFinding", "Finder", "chosen_scanner", "find_in_table", "find_in_text", "finding_of"]
 
 # A column is of a kind if at least this share of its filled cells is.
 ENOUGH = 0.5
@@ -23,9 +23,18 @@ ENOUGH_WITH_HINT = 0.3
 TEXTS = 500
 
 
-def find_in_text(text: str, *, kinds: tuple[str, ...] | None = None) -> tuple[Finding, ...]:
+class Finder(Protocol):
+    """Recognisers of another library: what they find joins ours by the same rule."""
+
+    def find(self, text: str) -> Sequence[Finding]: ...
+
+
+def find_in_text(
+    text: str, *, kinds: tuple[str, ...] | None = None, beside: Sequence[Finder] = ()
+) -> tuple[Finding, ...]:
     """Every identifier of a text, from left to right; where two overlap, the surer one stays, then the longer.
 
+    ``beside`` are recognisers of other libraries (``privet.deidentify.adapters``); ``kinds`` chooses among ours only.
     Guarantee: none; what has no form, checksum or word beside it is missed. Nothing leaves the process.
     Units: places are characters of the text as given, full-width or not.
     Errors: InvalidParameter if ``kinds`` names one that there is not.
@@ -33,7 +42,11 @@ def find_in_text(text: str, *, kinds: tuple[str, ...] | None = None) -> tuple[Fi
     >>> [(f.kind, f.start, f.end) for f in find_in_text("身分證A123456789,請寄a.b@example.org")]
     [('taiwan_id', 3, 13), ('email', 16, 31)]
     """
-    return chosen_scanner(kinds).find(text)
+    scan = chosen_scanner(kinds)
+    if not beside:
+        return scan.find(text)
+    others = [found for finder in beside for found in finder.find(text)]
+    return chosen([*scan.candidates(narrow(text)), *others])
 
 
 def chosen_scanner(kinds: tuple[str, ...] | None) -> Scanner:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĖĘĚĞĢĪĮİĶĹĻĽŁŃŅŇŐŒŔŘŚŞŠŢŤŪŮŰŲŹŻŽ"
 LOWER = "a-zß-öø-ÿāăąćčďđēėęěğģīįıķĺļľłńņňőœŕřśşšţťūůűųźżž"
 # A word as people write names: "O'Brien", "Jean-Luc", "McDonald", "J.".
@@ -15,13 +13,27 @@ LINK = "(?:van der|van den|van|von|de la|de|del|della|da|di|dos|la|le|bin|al|el|
 ENDS = rf"(?![{LOWER}{UPPER}0-9])"
 NAME = rf"{WORD}(?: (?:{INITIAL}|(?:{LINK} )?{WORD})){{0,4}}{ENDS}"
 
-_PIECE = re.compile(r"[^ ]+")
-
 
 def pieces(text: str) -> list[tuple[int, str]]:
-    """The words of a run with their places.
+    """The words of a run, between single spaces, with their places.
 
     >>> pieces("Mary J. Smith")
     [(0, 'Mary'), (5, 'J.'), (8, 'Smith')]
     """
-    return [(match.start(), match.group()) for match in _PIECE.finditer(text)]
+    if " " not in text:
+        return [(0, text)]
+    made, place = [], 0
+    for word in text.split(" "):
+        if word:
+            made.append((place, word))
+        place += len(word) + 1
+    return made
+
+
+def last_word(before: str) -> str:
+    """The word that ends in a space at the end of a text, or nothing.
+
+    >>> last_word("she lives in "), last_word("lives in, ")
+    ('in', 'in,')
+    """
+    return before[:-1].rpartition(" ")[2] if before.endswith(" ") else ""

@@ -17,6 +17,8 @@ _NAME = (
     r"|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _WORDS = rf"{_DAY}(?:st|nd|rd|th)?[ \-](?:of )?{_NAME},?[ \-]{_YEAR}|{_NAME} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}"
+# Dates that are ones without a word beside them: the year has four digits, or a calendar's name before it.
+WRITTEN = rf"(?:{_ISO}|{_DAY_LAST}|{_CHINESE}|民[國国] ?[0-9]{{2,3}} ?年 ?{_MONTH} ?月 ?{_DAY} ?日|{_WORDS})"
 
 
 def exists(text: str) -> bool:

@@ -1,17 +1,76 @@
-"""Organisations: capitalised words that end as companies, banks, schools and hospitals do."""
+"""Organisations: capitalised words that end as companies do, or that others speak of as of one."""
 
+import re
+
+from privet.deidentify.lists import entries
 from privet.deidentify.recogniser import Recogniser
-from privet.deidentify.words import ENDS, WORD
+from privet.deidentify.words import ENDS, UPPER, WORD, last_word
 
 _FORMS = (
-    "Inc|Ltd|LLC|LLP|PLC|plc|Corp|Corporation|Limited|GmbH|AG|SA|S\\.A|BV|NV|Oy|AB|AS|A/S|Group|Holdings|Partners|Associates"
-    "|Company|Co|Bank|Insurance|University|College|Hospital|Clinic|Institute|Foundation|Society|Laboratories|Technologies"
-    "|Systems|Solutions|Services|Industries|Pharmaceuticals|Airlines|Media|Capital|Analytics|and Sons|& Sons|& Co"
+    "Inc|Incorporated|Ltd|LLC|LLP|PLC|plc|Corp|Corporation|Limited|GmbH|AG|SA|S\\.A|BV|NV|Oy|AB|AS|A/S|Group|Holdings|Partners"
+    "|Associates|Company|Co|Bank|Insurance|University|College|Hospital|Clinic|Institute|Foundation|Society|Laboratories"
+    "|Labs|Technologies|Technology|Systems|Solutions|Services|Industries|Pharmaceuticals|Airlines|Airways|Media|Capital"
+    "|Analytics|Networks?|Research|Agency|Association|Consulting|Software|Studios?|Motors|Energy|Financial|Logistics"
+    "|Ventures|Trust|Global|International|Resources|Enterprises|Electronics|Communications|Reports|Union"
+    "|and Sons|& Sons|& Co"
 )
-_PATTERN = (
-    rf"{WORD}(?:(?:,? (?:and |& |of )?|-){WORD}|,? and {WORD}){{0,3}},? (?:{_FORMS})(?:\.(?=[ ,\n]|$))?{ENDS}"
-    rf"|{WORD}-{WORD}(?:-{WORD})?{ENDS}(?= (?:is|has|was)\b)"
+_PART = rf"(?:{WORD}|[{UPPER}]\.|[{UPPER}]{{2,6}}(?![a-z]))"
+_FORMED = rf"{_PART}(?:(?:,? (?:and |& |of )?|-){_PART}|,? and {_PART}){{0,3}},? (?:{_FORMS})(?:\.(?=[ ,\n]|$))?{ENDS}"
+_FORM_WORDS = frozenset(re.findall(r"[A-Za-z/]+", _FORMS)) | {"S.A", "Network", "Studio"}
+_WORD = rf"(?:{WORD}|[{UPPER}]{{2,6}}(?![a-z])|[{UPPER}]\.)"
+_PATTERN = rf"(?:{_WORD}|[{UPPER}])(?:(?:,? (?:and |& |of )?|-){_WORD}){{0,5}}{ENDS}"
+_FORM = re.compile(_FORMED)
+_SPLIT = re.compile(r"[ ,\-]+")
+_DOUBLE = re.compile(rf"{WORD}-{WORD}(?:-{WORD})?{ENDS}")
+# Who employs, and what is employed at, founded or run.
+_EMPLOYS = re.compile(
+    r"\b(?:work(?:s|ed|ing)? (?:for|at|with)|employ(?:ed|ee|ees) (?:by|at|of)|joined|hired by|year at|founded|became"
+    r"|intern(?:ed|ship)? at|(?:CEO|CFO|CTO|founder|president|director|chair(?:man|woman)?|head|manager) of|manager at"
+    r"|acquired(?: by)?|subsidiary of|shares (?:of|in)|employer(?: is|:)|[Cc]ompany:|[Ee]mployer:|address of"
+    r"|recorded for|account (?:at|with)|customer of|(?:partner|job|position) at|meet \w+day at) $"
 )
+_LEADS = frozenset({"for", "at", "with", "by", "of", "joined", "founded", "acquired", "became", "is", "in",
+                    "employer:", "company:"})  # fmt: skip
+_DOES = re.compile(
+    r" (?:is the brainchild|was (?:founded|established)|employs|announced|acquired|invested|is headquartered"
+    r"|has offices|is a (?:company|firm|non-?profit|501|start-?up|subsidiary|bank|provider)"
+    r"|(?:offices?|resignation|employees|shares|stock|customers)\b)"
+)
+_IS = re.compile(" (?:is|has|was)\\b")
+_LINE = re.compile(r"(?:^|\n[ >?*]*)$")
+_ADDRESS_BELOW = re.compile(r"[ ]*\n[ >?*\n]*(?:[0-9]{1,6}|Unit|PSC|USNS|USS|PO Box|P\.O\. Box|[Tt]he corner) ")
+
+
+def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
+    """By its form; else by what it does, by who works there, or as the line above an address."""
+    run = text[start:end]
+    words = _SPLIT.split(run)
+    if not _FORM_WORDS.isdisjoint(words):
+        formed = _FORM.match(text, start)
+        if formed is not None:
+            return start, formed.end(), 0.74
+    after = text[end : end + 1]
+    before = text[max(0, start - 32) : start]
+    lead = last_word(before) in _LEADS
+    if not lead and after != "\n" and (after != " " or not ("-" in run or _DOES.match(text, end))):
+        return None
+    end = start + len(run.partition(",")[0].partition(" and ")[0])
+    return _told(text, start, end, words[0].lower(), before, lead)
+
+
+def _told(text: str, start: int, end: int, first: str, before: str, lead: bool) -> tuple[int, int, float] | None:
+    """An organisation by the words around it, where those name no person."""
+    if first in entries("plain_words") or first in entries("places") or first in entries("given_names"):
+        return None
+    if before.endswith((". ", "'s ")):
+        return None
+    if (lead and _EMPLOYS.search(before)) or _DOES.match(text, end):
+        return start, end, 0.73
+    if text[end : end + 1] == "\n" and _LINE.search(before) and _ADDRESS_BELOW.match(text, end):
+        return start, end, 0.6
+    double = _DOUBLE.match(text, start)
+    return (start, end, 0.6) if double and double.end() == end and _IS.match(text, end) else None
+
 
 RECOGNISER = Recogniser(
     name="organisation",
@@ -21,6 +80,7 @@ RECOGNISER = Recogniser(
     score=0.74,
     anchors=("capital",),
     hints=("company", "employer", "organisation", "organization", "institution", "bank_name"),
-    cell=_PATTERN,
+    locate=locate,
+    cell=_FORMED,
     direct=False,
 )

@@ -2,15 +2,12 @@
 
 import re
 
+from privet.deidentify.hanzi import DOUBLE, HAN, SURNAMES
 from privet.deidentify.lists import entries
 from privet.deidentify.recogniser import Recogniser
 from privet.deidentify.words import NAME, pieces
 
-# Traditional forms of surnames that the list has in simplified form.
-_TRADITIONAL = "陳黃張吳劉楊許鄭謝廖賴葉蘇莊呂蕭羅簡鍾詹沈盧趙顏魏孫範鄧傅薛馬藍蔣紀連馮歐湯鄒黎龔嚴韓陸"
-_DOUBLE = "歐陽|司馬|上官|諸葛|張簡|欧阳|司马|诸葛|慕容|皇甫|尉迟|公孙"
-_SURNAMES = "".join(sorted({name for name in entries("chinese_surnames") if len(name) == 1} | set(_TRADITIONAL)))
-_CHINESE = rf"(?:{_DOUBLE}|[{_SURNAMES}])[\u4e00-\u9fff]{{1,3}}"
+_CHINESE = rf"(?:{DOUBLE}|[{SURNAMES}])[{HAN}]{{1,3}}"
 _COLUMN_WORD = r"[A-ZÀ-Þ][A-Za-zÀ-ÿ'’\-]*\.?"
 _LATIN = rf"{_COLUMN_WORD}(?: (?:van|von|de|der|la|bin|al) )?(?:[ ,]{{1,2}}{_COLUMN_WORD}){{1,4}}"
 
@@ -18,33 +15,67 @@ _TITLE = re.compile(
     r"(?:\b(?:[MD]rs?|Ms|Miss|Prof|Sir|Madam|Lord|Lady)\.? |\b(?:[Nn]ame(?: is)?|I am|I'm|[Cc]alled|[Ss]igned):?\s+)$"
 )
 _INTRODUCED = re.compile(
-    r"\b(?:Dear|Hi|Hello|Hey|Thanks|Regards|with|by|from|and|to|for|than|of|is|met|meet|ask|like),?:?\s+$"
+    r"\b(?:Dear|Hi|Hello|Hey|Thanks|Regards|with|by|from|and|to|for|than|of|is|met|meet|ask|like|named|call(?:ed)?|me|him"
+    r"|her|says|said|told|asked|thank|wife|husband|son|daughter|brother|sister|mother|father|friend),?:?\s+$"
 )
-_BEGINS = re.compile(r"(?:^|\n|[.!?] |[a-z] )$")
+# What only a person is or does: these make a name of any capitalised word.
+_IS_ONE = re.compile(
+    r"(?:\b(?:[Mm]y name is|name(?:d| is)|call(?:s|ed)? (?:me|him|her)|named (?:him|her)|[Uu]ser:|[Nn]ame:|[Pp]atient"
+    r"|[Dd]ear|here's|married|[Uu]nlike the|says|ex-[A-Z][a-z]+"
+    r"|my (?:wife|husband|son|daughter|brother|sister|mother|father|friend|boss|neighbou?r|doctor)(?: is)?) )$"
+)
+_DOES = re.compile(
+    r"(?:'s (?:address|phone|number|e-?mail|account|birthday|wife|husband|mother|father|son|daughter|brother|sister"
+    r"|novel)| had given| lives (?:on|at|in)| was born| is married| told| asked me|, can I| and I|, please"
+    r"| spent a year)\b"
+)
+# A small word before, not the small end of a capitalised one.
+_BEGINS = re.compile(r"(?:^|\n|[.!?] |(?:^|[^A-Za-z\"'’-])[a-z]+ )$")
 _ADDRESS_AHEAD = re.compile(
     r",? (?:[0-9]|(?:Street|St|Road|Rd|Avenue|Ave|Lane|Drive|Court|Square|Island|County|University)\b)"
 )
+
+
+# The last words that any of these can end in: where another stands before, none of them is looked for.
+_LEADS = entries("name_leads")
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """Whether a run of capitalised words names a person, and how sure that is."""
     words = pieces(text[start:end])
     given, plain = entries("given_names"), entries("plain_words")
-    first, last = words[0][1].lower(), words[-1][1].lower()
-    if first in plain and not (len(words) > 1 and first in given and last in entries("surnames")):
+    first = words[0][1].lower()
+    if first in plain and not (len(words) > 1 and first in given and words[-1][1].lower() in entries("surnames")):
         return None
-    before = text[max(0, start - 24) : start]
     while len(words) > 1 and words[-1][1].lower() in plain:
         words.pop()
     stop = start + words[-1][0] + len(words[-1][1])
-    if (
-        _ADDRESS_AHEAD.match(text, stop)
-        or text[stop : stop + 2] == "'t"
-        or text[start:stop].lower() in entries("places")
-    ):
-        return None
-    sure = _alone(words[0][1], before) if len(words) == 1 else _full(words, before)
-    return (start, stop, sure) if sure else None
+    before = text[max(0, start - 24) : start]
+    led = before[-1:].isspace() and _led(before)
+    sure = _alone(words[0][1], before, led) if len(words) == 1 else _full(words, before, led)
+    if not sure and len(words) == 1 and first not in plain and _is_one(text, stop, before, led):
+        sure = 0.57
+    return (start, stop, sure) if sure and not _is_other(text, start, stop) else None
+
+
+def _is_one(text: str, stop: int, before: str, led: bool) -> bool:
+    """Whether only a person is or does what stands around an unknown word."""
+    if led and _IS_ONE.search(before):
+        return True
+    return text[stop : stop + 1] in ("'", " ", ",") and _DOES.match(text, stop) is not None
+
+
+def _led(before: str) -> bool:
+    """Whether the word before may introduce a name."""
+    last = before.rsplit(None, 1)[-1].strip(".,:;\"'").lower() if before.strip() else ""
+    return last in _LEADS or last.startswith("ex-")
+
+
+def _is_other(text: str, start: int, stop: int) -> bool:
+    """Whether an address goes on, a word that ends in "n't", or the whole is a place."""
+    if text[stop : stop + 2] == "'t" or _ADDRESS_AHEAD.match(text, stop):
+        return True
+    return text[start:stop].lower() in entries("places")
 
 
 def _is_given(word: str) -> bool:
@@ -52,19 +83,18 @@ def _is_given(word: str) -> bool:
     return word.lower().partition("-")[0] in entries("given_names")
 
 
-def _alone(word: str, before: str) -> float:
-    known = _is_given(word)
-    if _TITLE.search(before):
+def _alone(word: str, before: str, led: bool) -> float:
+    if led and _TITLE.search(before):
         return 0.7
-    if known:
+    if _is_given(word):
         return 0.55
-    return 0.5 if word.lower() in entries("surnames") and _INTRODUCED.search(before) else 0.0
+    return 0.5 if led and word.lower() in entries("surnames") and _INTRODUCED.search(before) else 0.0
 
 
-def _full(words: list[tuple[int, str]], before: str) -> float:
+def _full(words: list[tuple[int, str]], before: str, led: bool) -> float:
     names = [word.lower() for _, word in words]
     initial = any(len(name.rstrip(".")) == 1 for name in names[1:-1])
-    if _TITLE.search(before) or initial:
+    if initial or (led and _TITLE.search(before)):
         return 0.75
     if _is_given(names[0]):
         return 0.72

@@ -1,27 +1,83 @@
-"""Places: countries, states and large cities, by a list."""
+"""Places: countries, states and large cities by a list; others by the words before them, or as a line of an address."""
+
+import functools
+import re
 
 from privet.deidentify.lists import entries
 from privet.deidentify.recogniser import Recogniser
-from privet.deidentify.words import ENDS, WORD, pieces
+from privet.deidentify.words import ENDS, LOWER, UPPER, WORD, last_word, pieces
 
 _LONGEST = 5
+# Where someone lives, goes or comes from.
+_MOVES = re.compile(
+    r"(?:\b(?:liv(?:e|es|ed|ing)|gr[eo]w(?:n|s|ing)? up|born|bas(?:ed)|locat(?:ed)|headquartered|resid(?:e|es|ed|ing)"
+    r"|stay(?:s|ed|ing)?|work(?:s|ed|ing)?|street|house|home|office|stationed|arriv(?:e|es|ed|ing)|am|are|is|was|year"
+    r"|at [A-Z][\w-]+|landed|died|raised|school|hospital|city|town|village) in"
+    r"|\b(?:mov(?:e|es|ed|ing)|travel(?:s|l?ed|l?ing)?|fl(?:y|ies|ew|own|ying)|return(?:s|ed|ing)?|go|goes|going|went|drove"
+    r"|driv(?:e|es|ing)|trip|flight|journey|way|relocat(?:e|es|ed|ing)|sent|train|com(?:e|es|ing)|welcome)"
+    r"(?: here| back| home| over)? to"
+    r"|\b(?:com(?:e|es|ing)|came|mov(?:e|es|ed|ing)|travel(?:s|l?ed|l?ing)?|fl(?:y|ies|ew|ying)|return(?:s|ed|ing)?|way"
+    r"|trip|flight|down|letter)(?: here| back)? from"
+    r"|\b(?:visit(?:s|ed|ing)?|near|outside|leav(?:e|es|ing)|left|reached)) $"
+)
+_LEADS = frozenset({"in", "to", "from", "visit", "visits", "visited", "visiting", "near", "outside", "left", "reached"})
+# After a house number or an address; on a line below one.
+_HOUSE = re.compile(rf"(?:[{LOWER}] [0-9]{{1,4}}\.?|\b(?:St|Street|Road|Rd|Avenue|Ave|Lane|Drive|Way)), $")
+_LINE = re.compile(r"\n[ >?*]*\n?[ >?*]*$")
+_ABOVE = re.compile(r"(?:[Aa]pt\.?|[Ss]uite|[Uu]nit|[Ff]loor) [0-9A-Za-z]{1,5}$|[^0-9\n][ ][0-9]{1,4}$")
+_CODE = re.compile(r",? (?:[A-Z]{2} )?[0-9]{4,5}(?![0-9])")
+_WORDS = rf"{WORD}(?:(?: (?:and|of|the|de|la|u|am|an der))*[ \-]{WORD}){{0,4}}"
+_CAPITALS = rf"[{UPPER}]{{3,}}(?:[ \-][{UPPER}]{{2,}}){{0,3}}"
+
+
+@functools.cache
+def _first_words() -> frozenset[str]:
+    return frozenset(name.split(" ")[0].split("-")[0] for name in entries("places"))
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
-    """The longest place that the words begin with."""
+    """The longest listed place that the words begin with, or a place that only the words around tell."""
     words = pieces(text[start:end])
-    for count in range(min(_LONGEST, len(words)), 0, -1):
-        place, word = words[count - 1]
-        if text[start : start + place + len(word)].lower() in entries("places"):
-            # Surer than a name of the same length: Paris and Florence are people less often.
-            return start, start + place + len(word), 0.6 if count == 1 else 0.78
-    return None
+    first = words[0][1].lower()
+    if first.split("-")[0] in _first_words():
+        for count in range(min(_LONGEST, len(words)), 0, -1):
+            place, word = words[count - 1]
+            if text[start : start + place + len(word)].lower() in entries("places"):
+                # Surer than a name of the same length: Paris and Florence are people less often.
+                return start, start + place + len(word), 0.6 if count == 1 else 0.78
+    return _told(text, start, start + words[-1][0] + len(words[-1][1]), first, len(words))
+
+
+def _told(text: str, start: int, end: int, first: str, count: int) -> tuple[int, int, float] | None:
+    """A place that no list has, by what stands around it."""
+    before = text[max(0, start - 40) : start]
+    led, after_comma, below = last_word(before) in _LEADS, before.endswith(", "), "\n" in before[-10:]
+    if not (led or after_comma or below) or count > 4:
+        return None
+    if first in entries("plain_words") or first.rstrip("s") in entries("nationalities"):
+        return None
+    if led:
+        person = first in entries("given_names") and count > 1
+        told = not person and text[end : end + 2] != "'s" and _MOVES.search(before) is not None
+    elif after_comma:
+        told = _HOUSE.search(before) is not None
+    else:
+        return (start, end, 0.74) if _in_address(text, before, end) else None
+    return (start, end, 0.58) if told else None
+
+
+def _in_address(text: str, before: str, end: int) -> bool:
+    """Whether it is a line below a street or flat, above a code or the end of the line."""
+    line = _LINE.search(before)
+    if line is None or not _ABOVE.search(before[: line.start()]):
+        return False
+    return text[end : end + 1] in "\n" or _CODE.match(text, end) is not None
 
 
 RECOGNISER = Recogniser(
     name="place",
     label="place",
-    pattern=rf"{WORD}(?:(?: (?:and|of|the|de))*[ \-]{WORD}){{0,4}}{ENDS}",
+    pattern=rf"(?:{_WORDS}|{_CAPITALS}){ENDS}",
     source="ISO 3166-1, countries; US states and Canadian provinces; large cities",
     score=0.6,
     anchors=("capital",),
