@@ -6,6 +6,7 @@ Exit code 1: the file was changed or cut. No command leaves a part of a file beh
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,34 +41,48 @@ def keygen(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File for the secret key, as age has it.")] = None,
     ring: Annotated[Path | None, typer.Option("--ring", help="Key ring to put it in; made if there is none.")] = None,
     name: Name = None,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="A key for the pseudonyms of 'privet deidentify --key-ring'.")
+    ] = False,
     passphrase_file: PassphraseFile = None,
     passphrase_fd: PassphraseDescriptor = None,
 ) -> None:
-    """Make a key, and print its recipient: what others encrypt to. The key itself is never shown."""
+    """Make a key, and print its recipient: what others encrypt to. The key itself is never shown.
+
+    Example: privet vault keygen --ring team.ring --name alice
+    """
     from privet.vault.key_files import create_key_file
 
     if (out is None) == (ring is None) or (ring is None) != (name is None):
         raise InvalidParameter("a key goes into a file (--out) or a ring (--ring and --name); give one of them")
+    if out is not None and pseudonyms:
+        raise InvalidParameter("a key of pseudonyms goes into a ring; give --ring and --name instead of --out")
     if out is not None:
         typer.echo(str(create_key_file(out)))
     elif ring is not None and name is not None:
         with changes_told():
-            typer.echo(_added(ring, name, passphrase_file, passphrase_fd))
+            typer.echo(_shown(_added(ring, name, passphrase_file, passphrase_fd, pseudonyms=pseudonyms), name))
 
 
-def _added(ring: Path, name: str, file: Path | None, descriptor: int | None) -> str:
+def _added(ring: Path, name: str, file: Path | None, descriptor: int | None, *, pseudonyms: bool) -> KeyRing:
     from privet.vault.key_ring import KeyRing, change_ring, create_ring
+
+    def add(old: KeyRing) -> KeyRing:
+        if name in {key.name for key in old.keys} | {key.name for key in old.pseudonyms}:
+            raise InvalidParameter(f"the ring has a key {name!r}; 'privet vault rotate --ring' gives it a new one")
+        return old.with_pseudonym_key(name) if pseudonyms else old.with_key(name)
 
     given = passphrase(file, descriptor, what=f"the key ring {ring}", confirm=not ring.exists())
     if not ring.exists():
-        return str(create_ring(ring, passphrase=given, ring=KeyRing.new().with_key(name)).recipient(name))
+        return create_ring(ring, passphrase=given, ring=add(KeyRing.new()))
+    return change_ring(ring, passphrase=given, change=add)
 
-    def add(old: KeyRing) -> KeyRing:
-        if any(key.name == name for key in old.keys):
-            raise InvalidParameter(f"the ring has a key {name!r}; 'privet vault rotate --ring' gives it a new one")
-        return old.with_key(name)
 
-    return str(change_ring(ring, passphrase=given, change=add).recipient(name))
+def _shown(ring: KeyRing, name: str) -> str:
+    """What is no secret of a key that was just made: a recipient, or the lines of a policy."""
+    if versions := ring.versions(name):
+        return f"key = {json.dumps(name, ensure_ascii=False)}\nkey_version = {versions[-1]}"
+    return str(ring.recipient(name))
 
 
 @app.command()
@@ -123,7 +138,11 @@ def rotate(
     passphrase_file: PassphraseFile = None,
     passphrase_fd: PassphraseDescriptor = None,
 ) -> None:
-    """Let other keys open files, and only those. Who opened them before may have kept a copy."""
+    """Let other keys open files, and only those. Who opened them before may have kept a copy.
+
+    A key of pseudonyms gets a new version, which is used where a policy asks for it; older ones stay in the ring.
+    Example: privet vault rotate visits.sealed --ring team.ring --name alice
+    """
     from privet.vault.files import rewrap_file
     from privet.vault.key_ring import change_ring
 
@@ -132,10 +151,12 @@ def rotate(
     with changes_told():
         if name is not None and ring is not None:
             given = passphrase(passphrase_file, passphrase_fd, what=f"the key ring {ring}")
-            changed = change_ring(ring, passphrase=given, change=lambda old: _succeeded(old, name))
+            changed = change_ring(ring, passphrase=given, change=lambda old: _succeeded(old, name, files))
+            typer.echo(_shown(changed, name))
+            if changed.versions(name):
+                return
             recipients.append(changed.recipient(name))
             identities = changed.identities() + _keys(key)
-            typer.echo(str(changed.recipient(name)))
         else:
             _require_something(files, recipients, name)
             identities = _identities(key, ring, passphrase_file, passphrase_fd, what=what)
@@ -144,7 +165,11 @@ def rotate(
                 rewrap_file(file, identities=identities, recipients=recipients)
 
 
-def _succeeded(ring: KeyRing, name: str) -> KeyRing:
+def _succeeded(ring: KeyRing, name: str, files: Sequence[Path] | None) -> KeyRing:
+    if ring.versions(name):
+        if files:
+            raise InvalidParameter(f"{name!r} is a key of pseudonyms, which no file is encrypted to; leave files out")
+        return ring.with_pseudonym_key(name)
     ring.recipient(name)  # a name that was mistyped must not become a new key
     return ring.with_key(name)
 

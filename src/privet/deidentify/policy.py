@@ -29,12 +29,16 @@ class Policy:
 
     Columns of one domain share a key, so that one person has one pseudonym in all of them. ``together`` follows once
     every column has been treated, in the order of the file; a column named only there is kept until then.
+    ``key_name`` and ``key_version`` say which key of a key ring makes the pseudonyms; a ring that got a newer version
+    changes nothing before the policy says so.
     """
 
     columns: Mapping[str, Operator]
     others: Literal["refuse", "keep", "drop"] = "refuse"
     domains: Mapping[str, str] = field(default_factory=dict)
     together: tuple[Together, ...] = ()
+    key_name: str = ""
+    key_version: int = 1
 
     def operator(self, column: str) -> Operator:
         """What is done to a column by itself. Errors: InvalidParameter if the policy does not say."""
@@ -58,6 +62,15 @@ class Policy:
         if owner in self.domains:
             return domain_key(key, domain=self.domains[owner])
         return column_key(key, column=owner)
+
+    def require_key_file(self) -> None:
+        """Errors: InvalidParameter if the policy asks for a key that no plain key file is: a name or a version."""
+        if self.key_name or self.key_version != 1:
+            named = f"the key {self.key_name!r}" if self.key_name else f"version {self.key_version} of a key"
+            raise InvalidParameter(
+                f"the policy names {named}, and only a key ring has names and versions; give --key-ring to "
+                "'privet deidentify', or take key and key_version out"
+            )
 
     def joint_key(self, key: bytes, *, step: Together) -> bytes:
         """The key that several columns are treated with together."""
@@ -100,9 +113,11 @@ def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
     >>> read_policy({"columns": {"name": {"operator": "drop"}}}).operator("name").describe()
     'dropped'
     """
-    unknown = set(body) - {"columns", "others", "together"}
+    unknown = sorted(set(body) - {"columns", "others", "together", "key", "key_version"})
     if unknown:
-        raise InvalidParameter(f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns, others and together")
+        raise InvalidParameter(
+            f"{unknown[0]!r} is not a key of a policy; it has columns, others, together, key and key_version"
+        )
     others = body.get("others", "refuse")
     if others not in ("refuse", "keep", "drop"):
         raise InvalidParameter(f'others is {others!r}; give "refuse", "keep" or "drop"')
@@ -112,7 +127,21 @@ def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
     operators = {name: _operator(name, settings, folder) for name, settings in columns.items()}
     domains = {name: _domain(name, operators[name], settings) for name, settings in columns.items()
                if "domain" in settings}  # fmt: skip
-    return Policy(operators, others, domains, _together(body.get("together", []), operators, folder))
+    together = _together(body.get("together", []), operators, folder)
+    return Policy(operators, others, domains, together, *_key(body, operators, together))
+
+
+def _key(body: Mapping[str, Any], operators: Mapping[str, Operator], together: tuple[Together, ...]) -> tuple[str, int]:
+    """Name and version of the key, as the policy has them."""
+    name, version = body.get("key", ""), body.get("key_version", 1)
+    if not isinstance(name, str) or ("key" in body and not name.strip()):
+        raise InvalidParameter('key must be the name of a key in a key ring, such as key = "patients"')
+    if type(version) is not int or version < 1:
+        raise InvalidParameter("key_version must be a whole number from 1 on, as 'privet vault rotate' told it")
+    used = [operator.traits for operator in operators.values()] + [step.operator.traits for step in together]
+    if {"key", "key_version"} & set(body) and not any(traits.keyed for traits in used):
+        raise InvalidParameter("the policy names a key, and none of its operators uses one; take it out")
+    return name, version
 
 
 def _operator(column: str, settings: Any, folder: Path) -> Operator:
