@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from privet.cli import certificate
+from privet.cli import box, certificate, sealed_table
+from privet.cli import ring as rings
 from privet.cli.asking import PassphraseDescriptor, PassphraseFile, changes_told, passphrase
 from privet.core.errors import InvalidParameter
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Keys, encrypted files and certificates.", no_args_is_help=True)
 app.add_typer(certificate.app, name="certificate")
+app.command("passphrase")(rings.change_passphrase)
+app.command("drop")(rings.drop)
+app.command("seal")(box.seal)
+app.command("open")(box.open_)
+app.command("column-keys")(sealed_table.column_keys)
 
 Source = Annotated[str, typer.Argument(help="The file; - is standard input.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The file to write; there whole or not at all.")]
@@ -97,10 +103,25 @@ def encrypt(
     form: Annotated[
         str, typer.Option("--format", help="envelope (fastest), age (opens in age), age-armor (the same as text).")
     ] = "envelope",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(help="Of a Parquet file: a,b (a key each) or NAME=a,b (one for both); --ring has the keys."),
+    ] = None,
+    ring: Ring = None,
 ) -> None:
-    """Encrypt a file to recipients, or under a passphrase."""
+    """Encrypt a file to recipients, under a passphrase, or a Parquet file's columns under keys of their own.
+
+    Example: privet vault encrypt visits.csv --out visits.sealed --to age1...
+    """
     from privet.vault.files import FileFormat, encrypt_file
 
+    if columns or ring is not None:
+        if to or to_file or with_passphrase or not columns:
+            raise InvalidParameter("--columns and --ring go together, and with no recipient: the ring has the keys")
+        sealed_table.encrypt_table(
+            source, out, columns=columns, ring=ring, file=passphrase_file, descriptor=passphrase_fd
+        )
+        return
     if form not in list(FileFormat):
         raise InvalidParameter(f"there is no format {form!r}; there are: {', '.join(FileFormat)}")
     recipients: list[Recipient] = _recipients(to, to_file)
@@ -118,10 +139,22 @@ def decrypt(
     ring: Ring = None,
     passphrase_file: PassphraseFile = None,
     passphrase_fd: PassphraseDescriptor = None,
+    columns: Annotated[list[str] | None, typer.Option(help="Of a table with keys of columns: these alone.")] = None,
+    held: sealed_table.ColumnKeys = None,
 ) -> None:
-    """Decrypt an envelope or an age file. Without a key or a ring it asks for the file's passphrase."""
+    """Decrypt an envelope, an age file or a table. Without a key or a ring it asks for the file's passphrase.
+
+    Example: privet vault decrypt visits.sealed --key alice.key --out visits.csv
+    """
     from privet.vault.files import decrypt_file
 
+    if source != "-" and sealed_table.is_sealed_table(source):
+        sealed_table.decrypt_table(
+            source, out, columns=columns or [], ring=ring, held=held, file=passphrase_file, descriptor=passphrase_fd
+        )
+        return
+    if columns or held is not None:
+        raise InvalidParameter(f"{source} is no table with keys of columns; leave --columns and --column-keys out")
     with changes_told(), _stream(source) as stream:
         identities = _identities(key, ring, passphrase_file, passphrase_fd, what=source)
         decrypt_file(stream, target=out, identities=identities)

@@ -60,18 +60,26 @@ def decrypt(source: BinaryIO, sink: BinaryIO, *, identities: Sequence[Identity])
 
     Errors: NoMatchingKey if no identity opens it; NotAuthentic if it was changed or cut.
     """
-    header = read_header(source)
+    header, file_key = _unlocked(source, identities)
     log_chunk_bytes, salt = _read_first(header)
-    file_key = unwrap(header, identities=identities, form=ENVELOPE)
     unseal(_cipher(file_key, salt), source, sink, chunk_bytes=1 << log_chunk_bytes, associated=header.first.encode())
 
 
 def rewrap_header(source: BinaryIO, *, identities: Sequence[Identity], recipients: Iterable[Recipient]) -> bytes:
     """A header for other recipients, for the same body, which the source is left at. Errors: as ``decrypt``."""
+    header, file_key = _unlocked(source, identities)
+    return write_header(header.first, stanzas=wrap(file_key, recipients=recipients, form=ENVELOPE), file_key=file_key)
+
+
+def unlock(source: BinaryIO, *, identities: Sequence[Identity]) -> bytes:
+    """Read the header alone; the file key. Errors: as ``decrypt``."""
+    return _unlocked(source, identities)[1]
+
+
+def _unlocked(source: BinaryIO, identities: Sequence[Identity]) -> tuple[Header, bytes]:
     header = read_header(source)
     _read_first(header)
-    file_key = unwrap(header, identities=identities, form=ENVELOPE)
-    return write_header(header.first, stanzas=wrap(file_key, recipients=recipients, form=ENVELOPE), file_key=file_key)
+    return header, unwrap(header, identities=identities, form=ENVELOPE)
 
 
 def _read_first(header: Header) -> tuple[int, bytes]:
