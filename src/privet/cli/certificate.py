@@ -79,4 +79,4 @@ def revoke(
     with changes_told():
         given = passphrase(passphrase_file, passphrase_fd, what=f"the authority in {folder}")
         listed = open_authority(folder, passphrase=given).revoke(serials)
-    typer.echo(f"wrote {listed}; give it to every site, which must open its connections anew")
+    typer.echo(f"wrote {listed}; give it to every site; it counts from the next connection on")
