@@ -15,10 +15,14 @@ import pandas  # noqa: F401 - imported once, before the children
 import pyarrow.csv
 import pyarrow.parquet  # noqa: F401
 
+import privet.deidentify.operators.microaggregate
+import privet.deidentify.operators.pseudonymise
 import privet.deidentify.stream
+import privet.ledger.gate
 import privet.ledger.stores.sql
 import privet.study.work
 import privet.vault.files
+import privet.vault.key_files
 import privet.vault.key_ring
 import privet.vault.passphrase
 from privet.cli import main

@@ -36,10 +36,21 @@ class Killer:
 
     def __init__(self, server: subprocess.Popen[str]) -> None:
         self._server = server
+        # How long a command takes, which depends on what else the machine does.
+        self._seconds = 0.2
 
-    def kill_one(self, folder: Path, commands: list[list[str]], *, after: float) -> None:
+    def kill_one(self, folder: Path, commands: list[list[str]], *, after: int, part: float) -> None:
+        """Kill a child when it has done so many commands and perhaps a part of the next."""
+        before, begun = finished(folder), time.monotonic()
         pid = int(self._say(json.dumps({"folder": str(folder), "commands": commands})))
-        time.sleep(after)
+        deadline = time.monotonic() + 120
+        while finished(folder) < before + after:
+            assert time.monotonic() < deadline, "the commands did not get so far"
+            assert not (folder / "failed").exists(), (folder / "failed").read_text()
+            time.sleep(0.002)
+        if after:
+            self._seconds = (time.monotonic() - begun) / after
+        time.sleep(part * self._seconds)
         os.kill(pid, signal.SIGKILL)
         assert self._say("") == "gone"
 
@@ -49,6 +60,11 @@ class Killer:
         self._server.stdin.write(line + "\n")
         self._server.stdin.flush()
         return self._server.stdout.readline().strip()
+
+
+def finished(folder: Path) -> int:
+    done = folder / "done"
+    return done.read_bytes().count(b"\n") if done.exists() else 0
 
 
 @pytest.fixture
@@ -71,7 +87,7 @@ def written(folder: Path, *, but: set[str]) -> list[Path]:
 
 @KILLS
 def test_a_killed_vault_leaves_whole_files_and_its_ring(killer: Killer, tmp_path: Path, kills: int) -> None:
-    content = os.urandom(6 << 20)
+    content = os.urandom(2 << 20)
     (tmp_path / "plain").write_bytes(content)
     (tmp_path / "phrase").touch(mode=0o600)
     (tmp_path / "phrase").write_text(PHRASE + "\n")
@@ -88,7 +104,7 @@ def test_a_killed_vault_leaves_whole_files_and_its_ring(killer: Killer, tmp_path
     ]
     chance, before = random.Random(kills), {path.name for path in tmp_path.iterdir()}
     for _ in range(kills):
-        killer.kill_one(tmp_path, commands, after=chance.random() * 0.4)
+        killer.kill_one(tmp_path, commands, after=chance.randrange(6), part=chance.random())
         opened = open_ring(tmp_path / "ring", passphrase=quick(PHRASE))
         assert opened.master == ring.master
         decrypt_file(tmp_path / "passed", target=tmp_path / "check", identities=opened.identities())
@@ -128,7 +144,7 @@ k = 3
 def test_a_killed_deidentify_leaves_no_part_and_no_table_without_a_claim(
     killer: Killer, tmp_path: Path, kills: int
 ) -> None:
-    rows = 20_000
+    rows = 5_000
     (tmp_path / "people.csv").write_text("id,n\n" + "".join(f"A{number},{number}\n" for number in range(rows)))
     (tmp_path / "policy.toml").write_text(POLICY)
     url = f"sqlite:///{tmp_path}/book.db"
@@ -139,7 +155,7 @@ def test_a_killed_deidentify_leaves_no_part_and_no_table_without_a_claim(
     chance, tables = random.Random(kills), 0
     before = {path.name for path in tmp_path.iterdir()} | {"done", "book.db-wal", "book.db-shm", "pseudonym.key"}
     for _ in range(kills):
-        killer.kill_one(tmp_path, commands, after=0.1 + chance.random() * 0.5)
+        killer.kill_one(tmp_path, commands, after=chance.randrange(3), part=chance.random())
         for path in written(tmp_path, but=before):
             assert path.name.startswith("safe-")
             assert path.read_bytes().count(b"\n") == rows + 1
