@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 
 import pandas  # noqa: F401 - imported once, before the children
@@ -59,12 +60,15 @@ def serve() -> None:
     for line in sys.stdin:
         if not line.strip():
             os.waitpid(pid, 0)
+            pid = 0
             print("gone", flush=True)
             continue
         pid = os.fork()
         if not pid:
             child(json.loads(line))
         print(pid, flush=True)
+    if pid:  # whoever gave orders is gone, and nobody else would end this one
+        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
