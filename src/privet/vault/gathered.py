@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO, Final
 
-# Whole pages, which a file system takes a third faster than odd lengths.
+# Whole pages, which a file system takes faster than odd lengths.
 PIECE_BYTES: Final = 1 << 20
 
 
