@@ -1,7 +1,9 @@
-"""Operators: pseudonyms and replacements a second on distinct values, MDAV rows a second, memory while streaming."""
+"""Operators: values a second beside Presidio's anonymizer, MDAV rows a second, memory while streaming."""
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import resource
 import subprocess
 import sys
@@ -12,10 +14,11 @@ from pathlib import Path
 
 import pandas
 
-from measuring import keep, show
+from measuring import interleaved_seconds, keep, show
+from peers import Peer
 from privet.deidentify.mdav import mdav
 from privet.deidentify.policy import read_policy
-from privet.deidentify.transform import apply_policy
+from privet.deidentify.transform import apply_policy, reverse
 from privet.noise.simulation import generator
 
 KEY = bytes(range(32))
@@ -40,6 +43,30 @@ def cpu_seconds(work: Callable[[], object], *, rounds: int = 3) -> float:
     return min(times)
 
 
+PEER_ROWS = 2_000
+PEER = f"""
+ids = [f"A{{number:09d}}" for number in range({PEER_ROWS})]
+try:
+    from presidio_anonymizer import AnonymizerEngine
+    from presidio_anonymizer.entities import OperatorConfig, RecognizerResult
+    engine = AnonymizerEngine()
+    whole = [RecognizerResult("ID", 0, 10, 1.0)]
+    def treat(operator):
+        for text in ids:
+            engine.anonymize(text, list(whole), {{"DEFAULT": operator}})
+    works["Presidio, hash"] = lambda: treat(OperatorConfig("hash", {{"hash_type": "sha256"}}))
+    works["Presidio, encrypt"] = lambda: treat(OperatorConfig("encrypt", {{"key": "k" * 32}}))
+except ImportError:
+    pass
+try:
+    from cryptography.fernet import Fernet
+    fernet = Fernet(Fernet.generate_key())
+    works["Fernet"] = lambda: [fernet.encrypt(text.encode()) for text in ids]
+except ImportError:
+    pass
+"""
+
+
 def columns() -> dict[str, tuple[list[str], dict[str, object]]]:
     """Distinct values, and how they are treated."""
     numbers = range(ROWS)
@@ -48,7 +75,9 @@ def columns() -> dict[str, tuple[list[str], dict[str, object]]]:
         f"{1 + number // 9999 % 660:03d}-{1 + number // 9999 % 99:02d}-{1 + number % 9999:04d}" for number in numbers
     ]
     phones = [f"+1 415 {200 + number // 10_000}-{number % 10_000:04d}" for number in numbers]
+    iban = [f"GB00BANK{number:022d}" for number in numbers]
     return {
+        "format_preserving, characters, 92 bits": (iban, {"operator": "format_preserving", "kind": "characters"}),
         "pseudonymise": (ids, {"operator": "pseudonymise"}),
         "pseudonymise, reversible": (ids, {"operator": "pseudonymise", "reversible": True}),
         "format_preserving, us_ssn": (ssn, {"operator": "format_preserving", "kind": "us_ssn"}),
@@ -62,7 +91,17 @@ def values_a_second() -> dict[str, float]:
     for name, (values, settings) in columns().items():
         table, policy = pandas.DataFrame({"c": values}), read_policy({"columns": {"c": settings}})
         found[name] = ROWS / cpu_seconds(lambda table=table, policy=policy: apply_policy(table, policy=policy, key=KEY))
+    values, settings = columns()["pseudonymise, reversible"]
+    policy = read_policy({"columns": {"c": settings}})
+    tokens = apply_policy(pandas.DataFrame({"c": values}), policy=policy, key=KEY)
+    found["pseudonymise, turned back"] = ROWS / cpu_seconds(lambda: reverse(tokens, policy=policy, key=KEY))
     return found
+
+
+def peers_values_a_second(python: str | None) -> dict[str, float]:
+    with Peer(python, PEER) as peer:
+        theirs = {name: (lambda name=name: peer.seconds(name, times=1)) for name in peer.works}
+        return {name: PEER_ROWS / seconds for name, seconds in interleaved_seconds(theirs, rounds=3).items()}
 
 
 def mdav_rows_a_second() -> dict[str, float]:
@@ -104,7 +143,11 @@ def streaming(rows: int) -> dict[str, float]:
 
 
 def main() -> None:
-    rates, groups = values_a_second(), mdav_rows_a_second()
+    parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__ or ""))
+    parser.add_argument("--peer-python", help="Python of an environment with presidio-anonymizer and cryptography")
+    options = parser.parse_args()
+    rates = {**values_a_second(), **peers_values_a_second(options.peer_python)}
+    groups = mdav_rows_a_second()
     files = {f"{rows:,} rows": streaming(rows) for rows in (100_000, 2_000_000, 6_000_000)}
     show(f"{ROWS:,} distinct values, one core", columns=["operator", "values a CPU second"],
          rows=[[name, f"{rate:,.0f}"] for name, rate in rates.items()])  # fmt: skip

@@ -111,6 +111,84 @@ def test_kept_identifiers_are_refused_and_nothing_is_left(privet, folder: Path) 
     assert not (folder / "safe.csv").exists()
 
 
+RING = ("--key-ring", "ring", "--passphrase-file", "phrase")
+VAULT = ("--ring", "ring", "--passphrase-file", "phrase")
+
+
+@pytest.fixture
+def ring(privet, folder: Path) -> Path:
+    (folder / "phrase").touch(mode=0o600)
+    (folder / "phrase").write_text("six words that nobody could guess\n")
+    code, out, err = privet("vault", "keygen", "--name", "patients", "--pseudonyms", *VAULT)
+    assert (code, out) == (0, 'key = "patients"\nkey_version = 1\n'), err
+    return folder / "ring"
+
+
+def treated(privet, *arguments: str, out: str = "safe.csv") -> list[str]:
+    code, _, err = privet("deidentify", "people.csv", "--policy", "policy.toml", "-o", out, *arguments)
+    assert code == 0, err
+    return pandas.read_csv(out)["id"].tolist()
+
+
+def test_a_ring_that_rotates_changes_no_pseudonym_until_the_policy_asks(privet, ring: Path, folder: Path) -> None:
+    with_ring = ("--key", "patients", *RING)
+    first = treated(privet, *with_ring)
+    assert not (folder / "pseudonym.key").exists()
+    code, out, err = privet("vault", "rotate", "--name", "patients", *VAULT)
+    assert (code, out) == (0, 'key = "patients"\nkey_version = 2\n'), err
+    assert treated(privet, *with_ring) == first
+    back = ("deidentify", "--reverse", "safe.csv", "--policy", "policy.toml", "-o", "back.csv", *with_ring)
+    assert privet(*back)[0] == 0
+    assert pandas.read_csv("back.csv")["id"].tolist() == ["A1", "B2"]
+
+    (folder / "policy.toml").write_text(out + POLICY, encoding="utf-8")
+    assert not set(treated(privet, *RING, out="new.csv")) & set(first)
+    # The first file, by the second version: noticed, and nothing is written.
+    code, _, err = privet(*back[:-6], "-o", "none.csv", *RING)
+    assert code == 4
+    assert "another key" in err
+    assert not (folder / "none.csv").exists()
+
+
+def test_a_key_file_and_a_ring_never_give_the_same_pseudonyms(privet, ring: Path) -> None:
+    assert not set(treated(privet)) & set(treated(privet, "--key", "patients", *RING))
+
+
+@pytest.mark.parametrize(
+    ("head", "arguments", "words"),
+    [
+        ('key = "patients"\n', (), "only a key ring has names"),
+        ("key_version = 2\n", (), "only a key ring has names"),
+        ("key_version = 2\n", ("--key", "patients", *RING), "no version 2"),
+        ('key = "staff"\n', RING, "no key of pseudonyms 'staff'; it has: patients"),
+        ('key = "staff"\n', ("--key", "patients", *RING), "take one of them out"),
+        ("", RING, "which key of the ring"),
+        ("", ("--key", "patients", "--key-ring", "none", "--passphrase-file", "phrase"), "cannot be read"),
+        ("", ("--passphrase-file", "phrase"), "give --key-ring"),
+        ("key = 7\n", RING, "must be the name"),
+        ('key = ""\n', RING, "must be the name"),
+        ("key_version = 0\n", RING, "whole number from 1"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_told_before_anything_is_read(
+    privet, ring: Path, folder: Path, head: str, arguments: tuple[str, ...], words: str
+) -> None:
+    (folder / "policy.toml").write_text(head + POLICY, encoding="utf-8")
+    (folder / "people.csv").unlink()  # to read it would be another error
+    before = sorted(folder.iterdir())
+    code, _, err = privet("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv", *arguments)
+    assert code == 2
+    assert words in err
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_key_that_no_operator_uses_is_refused(privet, folder: Path) -> None:
+    (folder / "policy.toml").write_text('key = "patients"\nothers = "drop"\n', encoding="utf-8")
+    code, _, err = privet("deidentify", "people.csv", "--policy", "policy.toml", "-o", "safe.csv")
+    assert code == 2
+    assert "none of its operators uses one" in err
+
+
 def test_help_shows_an_example(privet) -> None:
     code, out, _ = privet("deidentify", "--help")
     assert code == 0

@@ -83,3 +83,17 @@ def test_a_kill_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
         assert process.stdout.readline() == "written\n"
         process.send_signal(signal.SIGKILL)
     assert os.listdir(tmp_path) == []
+
+
+def test_without_replacing_a_file_that_is_there_stays(any_system: str, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("old")
+    with pytest.raises(InvalidParameter, match="not overwritten"), whole_file(tmp_path / "f", replace=False):
+        raise AssertionError("it must not come so far")
+    with (
+        pytest.raises(InvalidParameter, match="not overwritten"),
+        whole_file(tmp_path / "g", replace=False) as stream,
+    ):
+        stream.write(b"late")
+        (tmp_path / "g").write_text("first")
+    assert (tmp_path / "g").read_text() == "first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "g"]

@@ -89,3 +89,34 @@ def test_small_sizes_are_refused() -> None:
         Permutation(bytes(32)).forth(one, sizes=one * np.uint64(999_999), tweaks=one)
     with pytest.raises(InvalidParameter, match="million"):
         Permutation(bytes(32)).forth_one(1, size=999_999, tweak=0)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(1 << 62, 1 << 140), st.integers(0, 1 << 140), st.integers(0, (1 << 64) - 1)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_large_numbers_on_arrays_go_where_the_standards_words_send_them(rows: list[tuple[int, int, int]]) -> None:
+    cipher = Permutation(b"k" * 32)
+    sizes, tweaks = [size for size, _, _ in rows], [tweak for _, _, tweak in rows]
+    numbers = [number % size for size, number, _ in rows]
+    wide = {"sizes": np.array(sizes, dtype=object), "tweaks": np.array(tweaks, dtype=np.uint64)}
+    there = cipher.forth_wide(np.array(numbers, dtype=object), **wide)
+    one_by_one = zip(numbers, sizes, tweaks, strict=True)
+    assert there.tolist() == [cipher.forth_one(number, size=size, tweak=tweak) for number, size, tweak in one_by_one]
+    assert cipher.back_wide(there, **wide).tolist() == numbers
+
+
+@pytest.mark.parametrize("bits", range(63, 132))
+def test_every_width_has_the_rounds_of_the_standard(bits: int) -> None:
+    cipher, size = Permutation(b"k" * 32), 1 << bits
+    numbers, tweaks = np.array([0, size - 1, size // 3], dtype=object), np.array([0, 1, 1 << 63], dtype=np.uint64)
+    there = cipher.forth_wide(numbers, sizes=np.array([size] * 3, dtype=object), tweaks=tweaks)
+    expected = [
+        cipher.forth_one(number, size=size, tweak=tweak)
+        for number, tweak in zip(numbers.tolist(), tweaks.tolist(), strict=True)
+    ]
+    assert there.tolist() == expected

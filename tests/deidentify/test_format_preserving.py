@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import string
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privet.core.errors import InvalidParameter
 from privet.core.plugins import attribute, names
-from privet.deidentify.format import SHAPE
+from privet.deidentify.format import SHAPE, rank_by_class, write_by_class
 from privet.deidentify.permute import Permutation
 from privet.deidentify.policy import read_policy
 from privet.deidentify.replace import replaced
@@ -192,3 +194,17 @@ def test_reversible_pseudonyms_of_a_domain_are_stable() -> None:
 def test_wrong_settings_are_told_with_their_place(settings_: dict, words: str) -> None:
     with pytest.raises(InvalidParameter, match=rf"\[columns.c\].*{words}"):
         read_policy({"columns": {"c": settings_}})
+
+
+@given(st.from_regex(r"[0-9]{19,40}|[0-9A-Za-z]{12,45}", fullmatch=True))
+def test_texts_are_numbers_each_character_counting_in_its_own_alphabet(text: str) -> None:
+    letters = np.frombuffer(text.encode(), dtype=np.uint8).reshape(1, -1)
+    number, size = 0, 1
+    for letter in text:
+        alphabet = next(
+            found for found in (string.digits, string.ascii_uppercase, string.ascii_lowercase) if letter in found
+        )
+        number, size = number * len(alphabet) + alphabet.index(letter), size * len(alphabet)
+    ranks, found = rank_by_class(letters)
+    assert (ranks.tolist(), found) == ([number], size)
+    assert write_by_class(letters, ranks).tobytes().decode() == text

@@ -161,7 +161,7 @@ def test_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
     path.write_text("short", encoding="ascii")
     with pytest.raises(InvalidParameter, match="does not hold a key"):
         load_or_create_key(path)
-    with pytest.raises(InvalidParameter, match="cannot be made"):
+    with pytest.raises(InvalidParameter, match="cannot be written"):
         load_or_create_key(tmp_path / "no" / "folder")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from scipy import stats
 
 from privet.core.errors import InvalidParameter
 from privet.noise.simulation import generator
-from privet.secure.identity import Advertised, ProtocolError, new_identity
+from privet.secure.identity import (
+    Advertised,
+    ProtocolError,
+    create_identity_file,
+    new_identity,
+    read_identity_file,
+)
 from privet.secure.masks import mask, pair_key
 from privet.secure.protocol import Party, SecureSum, add_up
 from privet.secure.quantise import FixedPoint
@@ -142,3 +149,19 @@ def test_pair_keys_depend_on_the_job() -> None:
     here = pair_key(one, other=two.public_key(), job="j", names=names)
     assert here == pair_key(two, other=one.public_key(), job="j", names=("b", "a"))
     assert here != pair_key(one, other=two.public_key(), job="k", names=names)
+
+
+def test_an_identity_is_kept_in_a_file_for_its_owner_alone(tmp_path: Path) -> None:
+    public = create_identity_file(tmp_path / "site.key")
+    identity = read_identity_file(tmp_path / "site.key")
+    assert identity.public_key().public_bytes_raw() == public
+    with pytest.raises(InvalidParameter, match="not overwritten"):
+        create_identity_file(tmp_path / "site.key")
+    (tmp_path / "site.key").chmod(0o640)
+    with pytest.raises(InvalidParameter, match="chmod 600"):
+        read_identity_file(tmp_path / "site.key")
+    (tmp_path / "site.key").chmod(0o600)
+    (tmp_path / "site.key").write_text("none\n")
+    with pytest.raises(InvalidParameter, match="does not hold an identity") as caught:
+        read_identity_file(tmp_path / "site.key")
+    assert caught.value.__cause__ is None

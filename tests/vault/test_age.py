@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from privet.core.errors import InvalidParameter
 from privet.vault import age
+from privet.vault.armor import Armoring, Dearmored
 from privet.vault.errors import NoMatchingKey, NotAuthentic, VaultError
 from privet.vault.files import FileFormat, decrypt_file, encrypt_file
 from privet.vault.formats import AGE
@@ -300,10 +302,6 @@ def test_armor_is_read_strictly(name: str, tmp_path: Path) -> None:
 @settings(max_examples=30)
 @given(content=st.binary(max_size=200))
 def test_armor_of_any_length_is_that_of_the_standard_library(content: bytes) -> None:
-    import io
-
-    from privet.vault.armor import Armoring, Dearmored
-
     sink = io.BytesIO()
     with Armoring(sink) as armoring:
         for at in range(0, len(content), 7):
@@ -317,3 +315,46 @@ def test_armor_of_any_length_is_that_of_the_standard_library(content: bytes) -> 
 def test_a_file_for_others_says_so() -> None:
     with pytest.raises(NoMatchingKey, match="encrypted to others"):
         plain(age, sealed(age, b"", OTHER.recipient()), KEY)
+
+
+def armored(content: bytes) -> bytes:
+    sink = io.BytesIO()
+    with Armoring(sink) as armoring:
+        armoring.write(content)
+    return sink.getvalue()
+
+
+def dearmored(text: bytes) -> bytes:
+    return io.BufferedReader(Dearmored(io.BytesIO(text))).read()
+
+
+def line_end(text: bytes, at: int) -> int:
+    return text.index(b"\n", at)
+
+
+LONG = os.urandom(40_000)
+ARMORED = armored(LONG)
+
+
+@pytest.mark.parametrize("place", [100, 7000, 20_000, 50_000])
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        ("a character more", lambda text, at: text[:at] + b"A" + text[at:]),
+        ("a character less", lambda text, at: text[:at] + text[at + 1 :]),
+        ("a character of another alphabet", lambda text, at: text[:at] + b"-" + text[at + 1 :]),
+        ("padding within", lambda text, at: text[:at] + b"=" + text[at + 1 :]),
+        ("a line feed more", lambda text, at: text[: line_end(text, at)] + b"\n" + text[line_end(text, at) :]),
+        ("a line feed less", lambda text, at: text[: line_end(text, at)] + text[line_end(text, at) + 1 :]),
+        ("a line shorter by a group", lambda text, at: text[: line_end(text, at) - 4] + text[line_end(text, at) :]),
+    ],
+)
+def test_a_harmed_line_of_long_armor_is_refused(harm: str, what, place: int) -> None:
+    with pytest.raises(NotAuthentic):
+        dearmored(what(ARMORED, place))
+
+
+def test_line_ends_of_another_system_are_let_pass_in_long_armor() -> None:
+    assert dearmored(ARMORED) == dearmored(ARMORED.replace(b"\n", b"\r\n")) == LONG
+    mixed = ARMORED.replace(b"\n", b"\r\n", 200)
+    assert dearmored(mixed) == LONG

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime
 import shutil
 import socket
@@ -27,7 +29,7 @@ from privet.vault.authority import (
     open_authority,
     serial_of,
 )
-from privet.vault.channels import Credentials, client_context, peer_name, server_context
+from privet.vault.channels import Credentials, client_context, is_revoked, peer_name, server_context
 from privet.vault.errors import NoMatchingKey, NotAuthentic
 
 from .streams import quick
@@ -301,7 +303,7 @@ def s_client(port: int, *arguments: str | Path) -> str:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the program openssl is not installed")
-@pytest.mark.parametrize("kind", ["known", "nobody", "stranger", "revoked", "older", "plaintext"])
+@pytest.mark.parametrize("kind", ["known", "nobody", "stranger", "revoked", "revoked since", "older", "plaintext"])
 def test_what_openssl_may_and_may_not(authority: Authority, tmp_path: Path, kind: str) -> None:
     hub, site = party(authority, "hub", role=Role.SERVER), party(authority, "site", role=Role.CLIENT)
     if kind == "revoked":
@@ -311,6 +313,8 @@ def test_what_openssl_may_and_may_not(authority: Authority, tmp_path: Path, kind
         site = party(made(tmp_path / "other" / "ca"), "site")
     told: list[str] = []
     port, thread = serve_once(server_context(hub), told)
+    if kind == "revoked since":
+        authority.revoke([serial_of(site.certificate)])
     if kind == "plaintext":
         with socket.create_connection(("127.0.0.1", port), timeout=30) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -328,3 +332,85 @@ def test_what_openssl_may_and_may_not(authority: Authority, tmp_path: Path, kind
         assert "Verify return code: 0 (ok)" in said
     else:
         assert told == ["SSLError"] or told == ["SSLCertVerificationError"]
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_standing_context_refuses_who_was_revoked_since(authority: Authority, side: str) -> None:
+    client, server = party(authority, "site-a"), party(authority, "hub")
+    other = party(authority, "site-b")
+    contexts = client_context(client), server_context(server)
+    connect(*contexts)
+    # Several in one second, each the later one.
+    for known in (other, client if side == "client" else server):
+        connect(*contexts)
+        authority.revoke([serial_of(known.certificate)])
+    with pytest.raises(ssl.SSLError, match=r"CERTIFICATE_VERIFY_FAILED.*revoked"):
+        connect(*contexts)
+
+
+def test_an_old_list_that_is_put_back_frees_nobody(authority: Authority) -> None:
+    client, server = party(authority, "site-a"), party(authority, "hub")
+    contexts, revoked = (client_context(client), server_context(server)), authority.folder / REVOKED
+    old = revoked.read_bytes()
+    authority.revoke([serial_of(client.certificate)])
+    for content in (revoked.read_bytes(), old):
+        revoked.write_bytes(content)
+        with pytest.raises(ssl.SSLError, match="revoked"):
+            connect(*contexts)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no list"])
+def test_without_a_list_nobody_is_let_in(authority: Authority, content: bytes | None) -> None:
+    contexts = client_context(party(authority, "site-a")), server_context(party(authority, "hub"))
+    revoked = authority.folder / REVOKED
+    whole = revoked.read_bytes()
+    if content is None:
+        revoked.unlink()
+    else:
+        revoked.write_bytes(content)
+    with pytest.raises(ssl.SSLError, match="nobody is let in"):
+        connect(*contexts)
+    revoked.write_bytes(whole)
+    connect(*contexts)
+
+
+def test_a_standing_connection_can_be_asked_about(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = party(authority, "site-a"), party(authority, "hub")
+    kept: list[ssl.SSLObject] = []
+    monkeypatch.setattr(f"{__name__}.peer_name", lambda side: kept.append(side) or "")
+    connect(client_context(client), server_context(server))
+    _, on_server = kept
+    assert not is_revoked(on_server, credentials=server)
+    authority.revoke([serial_of(client.certificate)])
+    assert is_revoked(on_server, credentials=server)
+    made(authority.folder.parent / "other")
+    (authority.folder / REVOKED).write_bytes((authority.folder.parent / "other" / REVOKED).read_bytes())
+    with pytest.raises(InvalidParameter, match="not signed"):
+        is_revoked(on_server, credentials=server)
+
+
+def test_a_server_of_asyncio_refuses_who_was_revoked_while_it_runs(authority: Authority) -> None:
+    site, hub = party(authority, "site", role=Role.CLIENT), party(authority, "hub", role=Role.SERVER)
+
+    async def hello(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+        writer.close()
+
+    async def said(port: int) -> bytes:
+        context = client_context(site)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+        try:
+            return await asyncio.wait_for(reader.read(), timeout=30)
+        finally:
+            writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(hello, "127.0.0.1", 0, ssl=server_context(hub))
+        port = server.sockets[0].getsockname()[1]
+        assert await said(port) == b"hello"
+        authority.revoke([serial_of(site.certificate)])
+        with contextlib.suppress(ssl.SSLError, ConnectionError):
+            assert await said(port) == b""
+        server.close()
+
+    asyncio.run(run())

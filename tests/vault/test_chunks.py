@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privet.core.errors import InvalidParameter
-from privet.vault import chunks
+from privet.vault import chunks, gathered
 from privet.vault.chunks import TAG_BYTES, nonce, seal, unseal
 from privet.vault.errors import NotAuthentic
 
@@ -110,14 +111,32 @@ def test_another_header_does_not_open_the_body() -> None:
         read(whole, associated=b"Header")
 
 
-def test_what_was_written_before_a_change_is_a_beginning_of_what_was_sealed() -> None:
+def test_what_was_written_before_a_change_is_a_beginning_of_what_was_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathered, "PIECE_BYTES", CHUNK - 1)
     content = os.urandom(4 * CHUNK)
     changed = bytearray(written(content))
     changed[3 * (CHUNK + TAG_BYTES)] ^= 1
     sink = io.BytesIO()
     with pytest.raises(NotAuthentic):
         unseal(AESGCM(KEY), io.BytesIO(bytes(changed)), sink, chunk_bytes=CHUNK)
-    assert sink.getvalue() == content[: 3 * CHUNK]
+    assert sink.getvalue() == content[: 3 * (CHUNK - 1)]
+
+
+@given(st.lists(st.integers(0, 70), max_size=30), st.integers(1, 50))
+def test_odd_lengths_are_written_in_whole_pieces(lengths: list[int], piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gathered, "PIECE_BYTES", piece)
+        written: list[bytes] = []
+        sink = SimpleNamespace(write=lambda content: written.append(bytes(content)))
+        out, content = gathered.Gathered(sink, most_bytes=70), os.urandom(sum(lengths))
+        at = 0
+        for length in lengths:
+            out.room(length)[:] = content[at : at + length]
+            out.put(length)
+            at += length
+        out.flush()
+    assert b"".join(written) == content
+    assert all(len(part) == piece for part in written[:-1])
 
 
 def test_a_stream_too_long_for_its_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import pickle
@@ -236,3 +237,64 @@ def test_boxes_open_for_their_recipient_only() -> None:
         open_box(box, identities=[other])
     with pytest.raises(InvalidParameter, match="small secret"):
         seal_box(bytes(70_000), recipient=key.recipient())
+
+
+def test_versions_of_a_key_of_pseudonyms_stay_what_they_are(tmp_path: Path) -> None:
+    ring = create_ring(tmp_path / "ring", passphrase=PHRASE, ring=KeyRing.new().with_pseudonym_key("patients"))
+    first = ring.pseudonym_key("patients")
+    change_ring(tmp_path / "ring", passphrase=PHRASE, change=lambda old: old.with_pseudonym_key("patients"))
+    later = open_ring(tmp_path / "ring", passphrase=PHRASE).with_pseudonym_key("staff")
+    assert later.versions("patients") == (1, 2)
+    assert later.pseudonym_key("patients") == first
+    keys = {first, later.pseudonym_key("patients", version=2), later.pseudonym_key("staff")}
+    assert len(keys) == 3
+    assert all(len(key) == 32 for key in keys)
+
+
+def test_a_dropped_version_is_gone_and_its_number_is_not_given_again() -> None:
+    ring = KeyRing.new().with_pseudonym_key("p").with_pseudonym_key("p").with_pseudonym_key("q").with_pseudonym_key("q")
+    dropped = ring.without_former_pseudonyms("p")
+    assert (dropped.versions("p"), dropped.versions("q")) == ((2,), (1, 2))
+    assert dropped.pseudonym_key("p", version=2) == ring.pseudonym_key("p", version=2)
+    with pytest.raises(InvalidParameter, match="no version 1 of 'p'; it has: 2"):
+        dropped.pseudonym_key("p")
+    assert dropped.with_pseudonym_key("p").versions("p") == (2, 3)
+    with pytest.raises(InvalidParameter, match="it has: p, q"):
+        ring.without_former_pseudonyms("none")
+
+
+def test_one_name_is_one_kind_of_key() -> None:
+    with pytest.raises(InvalidParameter, match="another kind"):
+        KeyRing.new().with_key("a").with_pseudonym_key("a")
+    with pytest.raises(InvalidParameter, match="another kind"):
+        KeyRing.new().with_pseudonym_key("a").with_key("a")
+
+
+def test_a_ring_of_the_first_format_opens(tmp_path: Path) -> None:
+    from privet.vault import envelope
+
+    from .streams import sealed
+
+    ring = KeyRing.new()
+    body = f'{{"format": "privet-key-ring/1", "master": "{key_ring.encode64(ring.master)}", "keys": []}}'
+    create_private(tmp_path / "ring", sealed(envelope, body.encode(), PHRASE))
+    opened = open_ring(tmp_path / "ring", passphrase=PHRASE)
+    assert (opened.master, opened.keys, opened.pseudonyms) == (ring.master, (), ())
+
+
+def test_a_secret_file_is_made_once_however_many_try(tmp_path: Path) -> None:
+    made = []
+
+    def try_to_make(number: int) -> None:
+        with contextlib.suppress(InvalidParameter):
+            create_private(tmp_path / "key", str(number).encode() * 1000)
+            made.append(number)
+
+    threads = [threading.Thread(target=try_to_make, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert read_private(tmp_path / "key") == str(made[0]).encode() * 1000
+    assert os.listdir(tmp_path) == ["key"]

@@ -24,7 +24,10 @@ def authority(
     passphrase_file: PassphraseFile = None,
     passphrase_fd: PassphraseDescriptor = None,
 ) -> None:
-    """Make the authority; its key is under a passphrase."""
+    """Make the authority; its key is under a passphrase.
+
+    Example: privet vault certificate authority --name visits --permit sites.example.org
+    """
     from privet.vault.authority import create_authority
 
     given = passphrase(passphrase_file, passphrase_fd, what=f"the authority in {folder}", confirm=True)
@@ -43,7 +46,10 @@ def issue(
     passphrase_file: PassphraseFile = None,
     passphrase_fd: PassphraseDescriptor = None,
 ) -> None:
-    """Issue a short-lived certificate with a fresh key."""
+    """Issue a short-lived certificate with a fresh key.
+
+    Example: privet vault certificate issue site-a --host a.sites.example.org --role client --out .
+    """
     from privet.core.errors import InvalidParameter
     from privet.vault.authority import Role, open_authority
 
@@ -63,11 +69,14 @@ def revoke(
     passphrase_file: PassphraseFile = None,
     passphrase_fd: PassphraseDescriptor = None,
 ) -> None:
-    """Put certificates on the list of revoked ones, and renew it for 30 days."""
+    """Put certificates on the list of revoked ones, and renew it for 30 days.
+
+    Example: privet vault certificate revoke site-a.pem
+    """
     from privet.vault.authority import open_authority, serial_of
 
     serials = [serial_of(path) for path in certificates or []]
     with changes_told():
         given = passphrase(passphrase_file, passphrase_fd, what=f"the authority in {folder}")
         listed = open_authority(folder, passphrase=given).revoke(serials)
-    typer.echo(f"wrote {listed}; give it to every site, which must open its connections anew")
+    typer.echo(f"wrote {listed}; give it to every site; it counts from the next connection on")

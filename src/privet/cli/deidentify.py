@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from privet.cli.asking import PassphraseDescriptor, PassphraseFile
 from privet.cli.display import Json, emit_json
+from privet.cli.pseudonym_key import KeyChoice
 from privet.cli.risk_words import show_before_and_after
 from privet.core.durable import whole_file
 from privet.core.errors import InvalidParameter
@@ -25,9 +28,13 @@ def deidentify(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, of any size.")],
     policy: Annotated[Path, typer.Option(help="What is done to each column, a TOML file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, CSV or Parquet; whole or not at all.")],
-    key: Annotated[Path, typer.Option(help="Key of the pseudonyms; made with mode 600 if there is none.")] = Path(
-        "pseudonym.key"
-    ),
+    key: Annotated[
+        str | None,
+        typer.Option(help="File of the key, made if there is none (pseudonym.key); or its name in the key ring."),
+    ] = None,
+    key_ring: Annotated[Path | None, typer.Option("--key-ring", help="Key ring that holds the key.")] = None,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseDescriptor = None,
     account: Annotated[
         str | None, typer.Option(help="Account that lets the table leave; without one, nothing is booked.")
     ] = None,
@@ -45,8 +52,9 @@ def deidentify(
     with a policy such as:  others = "drop"   [columns.id] operator = "pseudonymise"   [columns.born]
     operator = "generalise_date" to = "year". Every operator and its settings: docs/deidentify.md.
     """
+    choice = KeyChoice(key, key_ring, passphrase_file, passphrase_fd)
     released = _released(
-        source, policy, out, key, account=account, ledger=ledger, reverse=reverse, risk=not (no_risk or reverse)
+        source, policy, out, choice, account=account, ledger=ledger, reverse=reverse, risk=not (no_risk or reverse)
     )
     if as_json:
         emit_json({"out": str(out), **released.value, "claim": released.receipt.claim, "account": account})
@@ -61,19 +69,29 @@ def deidentify(
 
 
 def _released(
-    source: Path, policy: Path, out: Path, key: Path, *, account: str | None, ledger: str, reverse: bool, risk: bool
+    source: Path,
+    policy: Path,
+    out: Path,
+    key: KeyChoice,
+    *,
+    account: str | None,
+    ledger: str,
+    reverse: bool,
+    risk: bool,
 ) -> Release[dict[str, Any]]:
-    from privet.deidentify.keys import load_key, load_or_create_key
     from privet.deidentify.pieces import SourceFile, kind_of
     from privet.deidentify.policy import load_policy
     from privet.ledger import Ledger
 
-    loaded, names = load_policy(policy), SourceFile(source).schema().names
+    loaded = load_policy(policy)
+    with _told(policy):
+        from_ring = key.from_ring(loaded)
+    names = SourceFile(source).schema().names
     _check(loaded, policy, names, reverse=reverse)
     kind_of(out)
     if out.exists() and out.samefile(source):
         raise InvalidParameter(f"{out} is the file that is read; give --out another name")
-    secret, mode = (load_key(key), _PRIVATE) if reverse else (load_or_create_key(key), _READABLE)
+    secret, mode = from_ring or key.from_file(create=not reverse), _PRIVATE if reverse else _READABLE
     with Ledger.open(ledger, create=False) if account else Ledger.in_memory() as opened:
         payer = opened.account(account) if account else _unbooked(opened)
         # The file has its name only after the claim is committed; before that nothing has left.
@@ -86,11 +104,18 @@ def _check(policy: Any, path: Path, names: list[str], *, reverse: bool) -> None:
     """Hold the policy against the header, before a key is made or a claim is."""
     from privet.deidentify.transform import reversible_columns
 
-    try:
+    with _told(path):
         if reverse:
             reversible_columns(policy, names=names)
         else:
             policy.check_columns(names)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file's policy is wrong."""
+    try:
+        yield
     except InvalidParameter as error:
         raise InvalidParameter(f"{path}: {error}") from None
 

@@ -32,16 +32,20 @@ def write_bytes_whole(path: str | os.PathLike[str], content: bytes, *, mode: int
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str], *, mode: int = READABLE) -> Iterator[BinaryIO]:
+def whole_file(path: str | os.PathLike[str], *, mode: int = READABLE, replace: bool = True) -> Iterator[BinaryIO]:
     """A stream to write piece by piece; the file has its name only once the block ends well.
 
     Guarantee: after an error, or Ctrl-C, nothing is left and an old file is untouched. Where the system has files
-    without a name (Linux), the same holds after ``kill -9`` and after a loss of power.
+    without a name (Linux), the same holds after ``kill -9`` and after a loss of power; only where an old file is
+    replaced, a kill between two system calls can leave the whole new one beside it, under a hidden name. Without
+    ``replace`` a file that is there is never overwritten, not even one that somebody makes in the meantime.
     Errors: InvalidParameter if the folder cannot be written, or something that is no file has that name.
     """
     target = Path(path)
     if target.exists() and not target.is_file():
         raise InvalidParameter(f"{target} is there and is not a file; give another place")
+    if not replace and os.path.lexists(target):
+        raise _there(target)
     try:
         handle, name = _temporary(target)
     except OSError as error:
@@ -52,11 +56,12 @@ def whole_file(path: str | os.PathLike[str], *, mode: int = READABLE) -> Iterato
             stream.flush()
             os.fchmod(handle, mode)
             os.fsync(handle)
-            name = name or _named(handle, target)
-        os.replace(name, target)
+            _give_name(handle, name, target, replace=replace)
     except BaseException as error:
         if name:
             Path(name).unlink(missing_ok=True)
+        if isinstance(error, FileExistsError) and not replace:
+            raise _there(target) from None
         if isinstance(error, OSError):
             raise _refused(target, error) from None
         raise
@@ -71,16 +76,45 @@ def _temporary(target: Path) -> tuple[int, str]:
     return tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
 
 
-def _named(handle: int, target: Path) -> str:
-    """Give a file without a name one beside the target; the call that does it cannot replace what is there."""
-    name = str(target.parent / f".{target.name}.{secrets.token_hex(8)}")
-    folder = os.open(target.parent, os.O_RDONLY)
+def _give_name(handle: int, name: str, target: Path, *, replace: bool) -> None:
+    """Give the finished file its name: in one call, unless an old file has it."""
+    if name and replace:
+        os.replace(name, target)
+    elif name:
+        os.link(name, target)
+        os.unlink(name)
+    else:
+        _name_nameless(handle, target, replace=replace)
+
+
+def _name_nameless(handle: int, target: Path, *, replace: bool) -> None:
+    try:
+        _link(handle, target)
+        return
+    except FileExistsError:
+        if not replace:
+            raise
+    # The call that names a file cannot replace what is there, so it gets a name beside it first.
+    beside = target.parent / f".{target.name}.{secrets.token_hex(8)}"
+    _link(handle, beside)
+    try:
+        os.replace(beside, target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _link(handle: int, name: Path) -> None:
+    folder = os.open(name.parent, os.O_RDONLY)
     try:
         # With a folder given, Python takes the system call that follows the link to the open file.
         os.link(f"/proc/self/fd/{handle}", name, src_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)
-    return name
+
+
+def _there(target: Path) -> InvalidParameter:
+    return InvalidParameter(f"{target} is there already and is not overwritten; move it away first")
 
 
 def _refused(target: Path, error: OSError) -> InvalidParameter:

@@ -94,27 +94,40 @@ def written(numbers: NDArray[np.uint64], *, width: int) -> Letters:
 
 def rank_by_class(letters: Letters) -> tuple[NDArray[Any], int]:
     """Rows of one shape as numbers, each character counting in its own alphabet; and how many such rows there are."""
-    radices = RADIX[letters[0]].tolist() if len(letters) else []
-    size, kind = 1, np.uint64
-    for radix in radices:
-        size *= radix
-    numbers = np.zeros(len(letters), dtype=kind if size < FITS else object)
-    for column, radix in zip(VALUE[letters].T, radices, strict=True):
-        numbers = (
-            numbers * numbers.dtype.type(radix) + column if size < FITS else numbers * radix + column.astype(object)
-        )
+    numbers, size = np.zeros(len(letters), dtype=np.uint64), 1
+    for places, part_size in _parts(letters):
+        part = np.zeros(len(letters), dtype=np.uint64)
+        for place in places:
+            part = part * np.uint64(RADIX[letters[0, place]]) + VALUE[letters[:, place]]
+        # Few additions of Python's integers, each of what fits 63 bits.
+        numbers = part if size == 1 else numbers.astype(object) * part_size + part.astype(object)
+        size *= part_size
     return numbers, size
 
 
 def write_by_class(letters: Letters, ranks: NDArray[Any]) -> Letters:
     """The rows that numbers stand for, of the shape of ``letters``."""
-    out, rest = np.empty_like(letters), ranks
-    radices = RADIX[letters[0]].tolist() if len(letters) else []
-    for place in reversed(range(letters.shape[1])):
-        radix = radices[place] if rest.dtype == object else np.uint64(radices[place])
-        out[:, place] = (rest % radix).astype(np.uint8) + FIRST[letters[:, place]]
-        rest = rest // radix
+    out, rest, parts = np.empty_like(letters), ranks, _parts(letters)
+    for number, (places, part_size) in reversed(list(enumerate(parts))):
+        part, rest = (rest % part_size, rest // part_size) if number else (rest, rest)
+        part = part.astype(np.uint64)
+        for place in reversed(places):
+            radix = np.uint64(RADIX[letters[0, place]])
+            out[:, place] = (part % radix).astype(np.uint8) + FIRST[letters[:, place]]
+            part = part // radix
     return out
+
+
+def _parts(letters: Letters) -> list[tuple[list[int], int]]:
+    """Places of a shape, from the left, cut into parts that fit 63 bits; and how many values each part has."""
+    parts: list[tuple[list[int], int]] = [([], 1)]
+    for place, radix in enumerate(RADIX[letters[0]].tolist() if len(letters) else []):
+        places, size = parts[-1]
+        if size * radix < FITS:
+            parts[-1] = ([*places, place], size * radix)
+        else:
+            parts.append(([place], radix))
+    return parts
 
 
 def tweak_of(kept: Letters) -> NDArray[np.uint64]:

@@ -1,14 +1,14 @@
-"""The key that pseudonyms are made with: 32 random bytes in a file that only its owner reads."""
+"""The key that pseudonyms are made with: 32 random bytes, in a file that only its owner reads or in a key ring."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
-import stat
 from pathlib import Path
 
 from privet.core.errors import InvalidParameter
+from privet.vault.private_files import create_private, read_private
 
 KEY_BYTES = 32
 
@@ -18,18 +18,16 @@ def load_or_create_key(path: Path) -> bytes:
 
     Errors: InvalidParameter if others can read the file or it does not hold a key.
     """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _load(path)
-    except OSError as error:
-        raise InvalidParameter(f"the key file {path} cannot be made ({error.strerror}); give another place") from None
-    key = secrets.token_bytes(KEY_BYTES)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key.hex().encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+    if not os.path.lexists(path):
+        key = secrets.token_bytes(KEY_BYTES)
+        try:
+            create_private(path, key.hex().encode() + b"\n")
+            return key
+        except InvalidParameter:
+            # Somebody else may have made it in this moment; then that one counts.
+            if not path.exists():
+                raise
+    return load_key(path)
 
 
 def load_key(path: Path) -> bytes:
@@ -39,15 +37,10 @@ def load_key(path: Path) -> bytes:
     """
     if not path.is_file():
         raise InvalidParameter(f"there is no key file {path}; give the one that the table was treated with")
-    return _load(path)
-
-
-def _load(path: Path) -> bytes:
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise InvalidParameter(f"others may read the key file {path}; run: chmod 600 {path}")
+    content = read_private(path)
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError):
+        key = bytes.fromhex(content.decode("ascii").strip())
+    except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         raise InvalidParameter(

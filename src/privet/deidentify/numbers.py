@@ -1,4 +1,4 @@
-"""Columns of numbers, which a CSV file stores as text: read as numbers, written as they were stored."""
+"""Columns of numbers and of dates, which a CSV file stores as text: read as numbers, written as they were stored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from privet.deidentify.dates import days_of
 
 
 def numbers_of(column: Any) -> NDArray[np.float64]:
@@ -31,6 +33,44 @@ def numbers_like(column: Any, numbers: NDArray[np.float64]) -> Any:
     distinct, places = np.unique(numbers, return_inverse=True)
     texts = np.array([_text(number) for number in distinct.tolist()], dtype=object)
     return pandas.Series(texts[places], index=column.index, dtype=object)
+
+
+def in_order(column: Any) -> tuple[NDArray[np.float64], bool]:
+    """Cells as numbers, or as days since 1970 if more of them are dates than numbers; and whether these are days.
+
+    >>> import pandas
+    >>> in_order(pandas.Series(["1970-01-03", "no date"]))
+    (array([ 2., nan]), True)
+    """
+    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        return numbers_of(column), False
+    if is_datetime64_any_dtype(column.dtype):
+        return days_of(column), True
+    numbers = numbers_of(column)
+    others = np.isnan(numbers) & column.notna().to_numpy()
+    # A number can be read as a date, too; it is none.
+    days = (
+        days_of(column.where(others, None))
+        if 2 * others.sum() > column.notna().sum()
+        else np.full(len(numbers), np.nan)
+    )
+    dates = bool((~np.isnan(days)).sum() > (~np.isnan(numbers)).sum())
+    return (days, True) if dates else (numbers, False)
+
+
+def like_in_order(column: Any, numbers: NDArray[np.float64], *, days: bool) -> Any:
+    """A column of these numbers, as ``numbers_like``; or of the nearest days, written 2001-02-03."""
+    import pandas
+
+    if not days:
+        return numbers_like(column, numbers)
+    there = ~np.isnan(numbers)
+    dates = np.rint(np.where(there, numbers, 0)).astype("datetime64[D]")
+    texts = np.datetime_as_string(dates).astype(object)
+    texts[~there] = None
+    return pandas.Series(texts, index=column.index, dtype=object)
 
 
 def _text(number: float) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -17,8 +17,9 @@ from privet.deidentify.ff1 import FEWEST_VALUES, FF1, ROUNDS, first_block
 
 Numbers: TypeAlias = NDArray[np.uint64]
 
-# What fits the array form: 63 bits, so that halves fit 32 and nothing wraps.
+# What fits the array form: numbers of one array up to 63 bits, and two halves of 64 bits each.
 MOST_BITS: Final = 63
+MOST_WIDE_BITS: Final = 128
 _TWEAK_BYTES: Final = 8
 _FEWEST_BITS: Final = (FEWEST_VALUES - 1).bit_length()
 
@@ -53,6 +54,14 @@ class Permutation:
         """Where each number came from."""
         return self._walk(numbers, sizes, tweaks, self._decrypt)
 
+    def forth_wide(self, numbers: NDArray[Any], *, sizes: NDArray[Any], tweaks: Numbers) -> NDArray[Any]:
+        """The same for arrays of Python's integers of any size; up to 128 bits as fast as an array can."""
+        return self._walk_wide(numbers, sizes, tweaks, self._forth, self.forth_one)
+
+    def back_wide(self, numbers: NDArray[Any], *, sizes: NDArray[Any], tweaks: Numbers) -> NDArray[Any]:
+        """The same for arrays of Python's integers of any size; up to 128 bits as fast as an array can."""
+        return self._walk_wide(numbers, sizes, tweaks, self._back, self.back_one)
+
     def forth_one(self, number: int, *, size: int, tweak: int) -> int:
         """The same for one number of any size, by the standard's words."""
         return _walk_one(number, size, tweak, self._plain.encrypt)
@@ -73,44 +82,109 @@ class Permutation:
                 left = left[out[left] >= sizes[left]]
         return out
 
+    def _walk_wide(
+        self, numbers: NDArray[Any], sizes: NDArray[Any], tweaks: Numbers, step: _HalfStep, one: Callable[..., int]
+    ) -> NDArray[Any]:
+        if bool((sizes < FEWEST_VALUES).any()) or bool((numbers >= sizes).any()):
+            raise InvalidParameter("a size is below a million, or a number is not below its size")
+        out, bits = numbers.copy(), _bits(sizes)
+        for width in np.unique(bits).tolist():
+            here = np.flatnonzero(bits == width)
+            if width > MOST_WIDE_BITS:
+                rows = zip(here.tolist(), numbers[here], sizes[here], tweaks[here].tolist(), strict=True)
+                for row, number, size, tweak in rows:
+                    out[row] = one(int(number), size=int(size), tweak=tweak)
+            else:
+                self._walk_halves(out, sizes, tweaks, here, width, step)
+        return out
+
+    def _walk_halves(
+        self,
+        out: NDArray[Any],
+        sizes: NDArray[Any],
+        tweaks: Numbers,
+        here: NDArray[np.int64],
+        bits: int,
+        step: _HalfStep,
+    ) -> None:
+        """Walk numbers of some bits as pairs of halves."""
+        high = bits - bits // 2
+        left, right = _halves(out[here], high)
+        most_left, most_right = _halves(sizes[here] - 1, high)
+        walking = np.arange(len(here))
+        while len(walking):
+            left[walking], right[walking] = step(left[walking], right[walking], tweaks[here][walking], bits)
+            ahead = left[walking] > most_left[walking]
+            beside = (left[walking] == most_left[walking]) & (right[walking] > most_right[walking])
+            walking = walking[ahead | beside]
+        out[here] = (left.astype(object) << high) | right.astype(object)
+
     def _encrypt(self, numbers: Numbers, tweaks: Numbers, bits: int) -> Numbers:
-        moves, low, high = self._moves(tweaks, bits), bits // 2, bits - bits // 2
-        left, right = numbers >> np.uint64(high), numbers & _mask(high)
-        for number in range(ROUNDS):
-            left, right = right, (left + moves(number, right)) & _mask(low if number % 2 == 0 else high)
-        return left << np.uint64(high) | right
+        high = np.uint64(bits - bits // 2)
+        left, right = self._forth(numbers >> high, numbers & _mask(int(high)), tweaks, bits)
+        return left << high | right
 
     def _decrypt(self, numbers: Numbers, tweaks: Numbers, bits: int) -> Numbers:
+        high = np.uint64(bits - bits // 2)
+        left, right = self._back(numbers >> high, numbers & _mask(int(high)), tweaks, bits)
+        return left << high | right
+
+    def _forth(self, left: Numbers, right: Numbers, tweaks: Numbers, bits: int) -> tuple[Numbers, Numbers]:
         moves, low, high = self._moves(tweaks, bits), bits // 2, bits - bits // 2
-        left, right = numbers >> np.uint64(high), numbers & _mask(high)
+        for number in range(ROUNDS):
+            left, right = right, (left + moves(number, right)) & _mask(low if number % 2 == 0 else high)
+        return left, right
+
+    def _back(self, left: Numbers, right: Numbers, tweaks: Numbers, bits: int) -> tuple[Numbers, Numbers]:
+        moves, low, high = self._moves(tweaks, bits), bits // 2, bits - bits // 2
         for number in reversed(range(ROUNDS)):
             left, right = (right - moves(number, left)) & _mask(low if number % 2 == 0 else high), left
-        return left << np.uint64(high) | right
+        return left, right
 
     def _moves(self, tweaks: Numbers, bits: int) -> Callable[[int, Numbers], Numbers]:
-        """y of every round. Tweak, round and half fill one block, so the MAC of P || Q is two calls of AES."""
-        encryptor = self._aes.encryptor()
-        head = np.frombuffer(encryptor.update(first_block(2, length=bits, tweak_bytes=_TWEAK_BYTES)), dtype=">u8")
-        half_bytes = (bits - bits // 2 + 7) // 8
-        blocks = np.empty((len(tweaks), 2), dtype=">u8")
+        """y of every round, modulo 2 ** 64. What does not change from round to round is enciphered once.
+
+        Tweak, round and a half of up to seven bytes fill one block; with eight bytes the tweak has a block by itself.
+        """
+        encryptor, half_bytes = self._aes.encryptor(), (bits - bits // 2 + 7) // 8
+        head = encryptor.update(first_block(2, length=bits, tweak_bytes=_TWEAK_BYTES))
+        begins = np.tile(np.frombuffer(head, dtype=">u8").astype(np.uint64), (len(tweaks), 1))
+        begins[:, 0] ^= tweaks
+        if half_bytes == _TWEAK_BYTES:
+            begins = _words(encryptor.update(begins.astype(">u8").tobytes()))
 
         def move(number: int, half: Numbers) -> Numbers:
-            blocks[:, 0] = tweaks ^ head[0]
-            blocks[:, 1] = (np.uint64(number << 8 * half_bytes) | half) ^ head[1]
-            # d is 8: the first eight bytes, of which the modulus, a power of two, keeps the last.
-            return np.frombuffer(encryptor.update(blocks.tobytes()), dtype=">u8")[::2].astype(np.uint64)
+            blocks = begins.copy()
+            if half_bytes == _TWEAK_BYTES:
+                blocks[:, 0] ^= np.uint64(number)
+                blocks[:, 1] ^= half
+            else:
+                blocks[:, 1] ^= np.uint64(number << 8 * half_bytes) | half
+            found = _words(encryptor.update(blocks.astype(">u8").tobytes()))
+            # d is 8 bytes, or 12 for halves of more than four; of these the modulus, a power of two, keeps the last.
+            return found[:, 0] if half_bytes <= 4 else found[:, 0] << np.uint64(32) | found[:, 1] >> np.uint64(32)
 
         return move
 
 
 _Step: TypeAlias = Callable[[Numbers, Numbers, int], Numbers]
+_HalfStep: TypeAlias = Callable[[Numbers, Numbers, Numbers, int], tuple[Numbers, Numbers]]
+
+
+def _words(octets: bytes) -> Numbers:
+    """Blocks as pairs of numbers."""
+    return np.frombuffer(octets, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _halves(numbers: NDArray[Any], high: int) -> tuple[Numbers, Numbers]:
+    return (numbers >> high).astype(np.uint64), (numbers & ((1 << high) - 1)).astype(np.uint64)
 
 
 def _mask(bits: int) -> np.uint64:
     return np.uint64((1 << bits) - 1)
 
 
-def _bits(sizes: Numbers) -> NDArray[np.int64]:
+def _bits(sizes: NDArray[Any]) -> NDArray[np.int64]:
     """Bits of the largest number below each size, and never fewer than the standard asks for."""
     distinct, places = np.unique(sizes, return_inverse=True)
     widths = [max(_FEWEST_BITS, (size - 1).bit_length()) for size in distinct.tolist()]

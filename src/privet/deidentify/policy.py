@@ -55,7 +55,8 @@ class Policy:
     Columns of one domain share a key, so that one person has one pseudonym in all of them. ``together`` follows once
     every column has been treated, in the order of the file; a column named only there is kept until then. ``roles``
     overrule what was found in a column. ``quasi_identifiers`` are the columns that others may know, for the risk report
-    of what leaves.
+    of what leaves. ``key_name`` and ``key_version`` say which key of a key ring makes the pseudonyms; a ring that got a
+    newer version changes nothing before the policy says so.
     """
 
     columns: Mapping[str, Operator]
@@ -64,6 +65,8 @@ class Policy:
     together: tuple[Together, ...] = ()
     roles: Mapping[str, StatedRole] = field(default_factory=dict)
     quasi_identifiers: tuple[str, ...] = ()
+    key_name: str = ""
+    key_version: int = 1
 
     def operator(self, column: str) -> Operator:
         """What is done to a column by itself. Errors: InvalidParameter if the policy does not say."""
@@ -87,6 +90,15 @@ class Policy:
         if owner in self.domains:
             return domain_key(key, domain=self.domains[owner])
         return column_key(key, column=owner)
+
+    def require_key_file(self) -> None:
+        """Errors: InvalidParameter if the policy asks for a key that no plain key file is: a name or a version."""
+        if self.key_name or self.key_version != 1:
+            named = f"the key {self.key_name!r}" if self.key_name else f"version {self.key_version} of a key"
+            raise InvalidParameter(
+                f"the policy names {named}, and only a key ring has names and versions; give --key-ring to "
+                "'privet deidentify', or take key and key_version out"
+            )
 
     def joint_key(self, key: bytes, *, step: Together) -> bytes:
         """The key that several columns are treated with together."""
@@ -136,10 +148,10 @@ def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
     >>> read_policy({"columns": {"name": {"operator": "drop"}}}).operator("name").describe()
     'dropped'
     """
-    unknown = set(body) - {"columns", "others", "together", "risk"}
+    unknown = sorted(set(body) - {"columns", "others", "together", "risk", "key", "key_version"})
     if unknown:
         raise InvalidParameter(
-            f"{sorted(unknown)[0]!r} is not a key of a policy; it has columns, others, together and risk"
+            f"{unknown[0]!r} is not a key of a policy; it has columns, others, together, risk, key and key_version"
         )
     others = body.get("others", "refuse")
     if others not in ("refuse", "keep", "drop"):
@@ -153,15 +165,16 @@ def read_policy(body: Mapping[str, Any], *, folder: Path = Path()) -> Policy:
     domains = {name: _domain(name, operators[name], settings) for name, settings in columns.items()
                if name in operators and "domain" in settings}  # fmt: skip
     together = _together(body.get("together", []), operators, folder)
-    return Policy(operators, others, domains, together, roles, _known_to_others(body.get("risk", {})))
+    known = _known_to_others(body.get("risk", {}))
+    return Policy(operators, others, domains, together, roles, known, *_key(body, operators, together))
 
 
 def _known_to_others(risk: Any) -> tuple[str, ...]:
     """[risk] quasi_identifiers."""
-    names = risk.get("quasi_identifiers") if isinstance(risk, Mapping) else None
     if risk == {}:
         return ()
-    if set(risk) != {"quasi_identifiers"} or not isinstance(names, list) or not all(map(_is_name, names)) or not names:
+    names = risk.get("quasi_identifiers") if isinstance(risk, Mapping) and len(risk) == 1 else None
+    if not isinstance(names, list) or not names or not all(map(_is_name, names)):
         raise InvalidParameter(
             '[risk] has one key: quasi_identifiers = ["NAME", ...], the columns that others may know'
         )
@@ -170,6 +183,19 @@ def _known_to_others(risk: Any) -> tuple[str, ...]:
 
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _key(body: Mapping[str, Any], operators: Mapping[str, Operator], together: tuple[Together, ...]) -> tuple[str, int]:
+    """Name and version of the key, as the policy has them."""
+    name, version = body.get("key", ""), body.get("key_version", 1)
+    if not isinstance(name, str) or ("key" in body and not name.strip()):
+        raise InvalidParameter('key must be the name of a key in a key ring, such as key = "patients"')
+    if type(version) is not int or version < 1:
+        raise InvalidParameter("key_version must be a whole number from 1 on, as 'privet vault rotate' told it")
+    used = [operator.traits for operator in operators.values()] + [step.operator.traits for step in together]
+    if {"key", "key_version"} & set(body) and not any(traits.keyed for traits in used):
+        raise InvalidParameter("the policy names a key, and none of its operators uses one; take it out")
+    return name, version
 
 
 def _operator(column: str, settings: Any, folder: Path) -> Operator:

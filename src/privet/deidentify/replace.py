@@ -78,6 +78,5 @@ def _moved(ranked: Ranked, valid: NDArray[Any], permutation: Permutation, direct
     if ranks.dtype != object:
         many = permutation.forth if direction == "forth" else permutation.back
         return many(ranks.astype(np.uint64), sizes=sizes.astype(np.uint64), tweaks=tweaks)
-    one = permutation.forth_one if direction == "forth" else permutation.back_one
-    rows = zip(ranks.tolist(), sizes.tolist(), tweaks.tolist(), strict=True)
-    return np.array([one(rank, size=size, tweak=tweak) for rank, size, tweak in rows], dtype=object)
+    wide = permutation.forth_wide if direction == "forth" else permutation.back_wide
+    return wide(ranks, sizes=sizes, tweaks=tweaks)

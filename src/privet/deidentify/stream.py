@@ -16,7 +16,13 @@ from privet.deidentify.operators.keep import Keep
 from privet.deidentify.pieces import Sink, SourceFile
 from privet.deidentify.policy import Policy
 from privet.deidentify.tables import arrow, cells, frame_of, is_untouched, type_of
-from privet.deidentify.transform import apply_together, refuse_kept_identifiers, reversible_columns, treat_column
+from privet.deidentify.transform import (
+    apply_together,
+    refuse_kept_identifiers,
+    reverse_column,
+    reversible_columns,
+    treat_column,
+)
 
 # As many filled cells as find_in_table looks at, and so many that all differ are taken for a key.
 _SAMPLE: Final = 2000
@@ -90,9 +96,8 @@ def reverse_file(source: Path, sink: BinaryIO, *, name: str, policy: Policy, key
     def treat(piece: Any, start: int) -> Any:
         frame, columns = frame_of(piece.select(list(back))), {}
         for column in schema.names:
-            operator: Any = policy.columns.get(column)
             columns[column] = piece.column(column) if column not in back else cells(
-                operator.reverse(frame[column], key=policy.key(key, column=column)), pa.string()
+                reverse_column(frame, column, policy=policy, key=key), pa.string()
             )  # fmt: skip
         return pa.table(columns, schema=made)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from privet.core.errors import InvalidParameter
+from privet.core.errors import InvalidParameter, PrivetError
 from privet.deidentify.detect import ColumnFinding, find_in_table
 from privet.deidentify.operators.keep import Keep
 from privet.deidentify.policy import Policy
@@ -44,15 +46,17 @@ def treat_column(frame: Any, name: str, *, policy: Policy, key: bytes) -> Any:
     """One column of a pandas table treated by itself, by whose cell it is where the policy names a person."""
     operator: Any = policy.operator(name)
     person, own = policy.person(name), policy.key(key, column=name)
-    if person is not None:
-        return operator.apply_by(frame[name], persons=frame[person], key=own)
-    return operator.apply(frame[name], key=own)
+    with told_without_cells(name):
+        if person is not None:
+            return operator.apply_by(frame[name], persons=frame[person], key=own)
+        return operator.apply(frame[name], key=own)
 
 
 def apply_together(frame: Any, *, policy: Policy, key: bytes) -> Any:
     """What the policy does to several columns at once, step by step, on columns that were treated by themselves."""
     for step in policy.together:
-        treated = step.operator.apply_together(frame[list(step.columns)], key=policy.joint_key(key, step=step))
+        with told_without_cells(*step.columns):
+            treated = step.operator.apply_together(frame[list(step.columns)], key=policy.joint_key(key, step=step))
         frame = frame.assign(**{name: treated[name] for name in step.columns})
     return frame
 
@@ -65,11 +69,29 @@ def reverse(table: Any, *, policy: Policy, key: bytes) -> Any:
     """
     frame = as_pandas(table)
     names = reversible_columns(policy, names=[str(name) for name in frame.columns])
-    back = {
-        name: policy.columns[name].reverse(frame[name], key=policy.key(key, column=name))  # type: ignore[attr-defined]
-        for name in names
-    }
+    back = {name: reverse_column(frame, name, policy=policy, key=key) for name in names}
     return like(table, frame.assign(**back), policy=None, changed=names)
+
+
+def reverse_column(frame: Any, name: str, *, policy: Policy, key: bytes) -> Any:
+    """One column of a pandas table turned back."""
+    operator: Any = policy.columns[name]
+    with told_without_cells(name):
+        return operator.reverse(frame[name], key=policy.key(key, column=name))
+
+
+@contextlib.contextmanager
+def told_without_cells(*names: str) -> Iterator[None]:
+    """Turn what a library says of a cell into a sentence without it. Errors: InvalidParameter, naming the columns."""
+    try:
+        yield
+    except (PrivetError, MemoryError):
+        raise
+    except Exception as error:
+        raise InvalidParameter(
+            f"column {', '.join(map(repr, names))} holds what its operator cannot treat ({type(error).__name__}); "
+            "store it as text, numbers or dates, or drop it"
+        ) from None
 
 
 def reversible_columns(policy: Policy, *, names: list[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Without signatures whoever relays the keys could put in its own and read every p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from privet.core.errors import PrivetError
+from privet.core.errors import InvalidParameter, PrivetError
+from privet.vault.private_files import create_private, read_private
 
 
 class ProtocolError(PrivetError):
@@ -53,3 +55,24 @@ def signed_text(party: str, job: str, public_key: bytes) -> bytes:
 def new_identity() -> Ed25519PrivateKey:
     """A fresh signing key from the operating system's generator."""
     return Ed25519PrivateKey.generate()
+
+
+def create_identity_file(path: str | os.PathLike[str]) -> bytes:
+    """Keep a fresh signing key in a new file that its owner alone may read; its public key, for the directory.
+
+    Errors: InvalidParameter if the file is there already or cannot be written.
+    """
+    identity = new_identity()
+    create_private(path, identity.private_bytes_raw().hex().encode() + b"\n")
+    return identity.public_key().public_bytes_raw()
+
+
+def read_identity_file(path: str | os.PathLike[str]) -> Ed25519PrivateKey:
+    """The signing key of a file. Errors: InvalidParameter if others may read it, or it holds none."""
+    content = read_private(path)
+    try:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(content.decode("ascii").strip()))
+    except ValueError:
+        raise InvalidParameter(
+            f"{path} does not hold an identity; give the file that was made for this party"
+        ) from None

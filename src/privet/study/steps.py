@@ -9,7 +9,7 @@ from pathlib import Path
 
 from privet.accounting import calibrate_noise
 from privet.audit.counting import CountRightAnswers
-from privet.core.errors import PluginError, SpecError
+from privet.core.errors import InvalidParameter, PluginError, SpecError
 from privet.core.events import Composed, Event, NotPrivate
 from privet.core.plugins import load as load_plugin
 from privet.core.units import ClipNorm, NoiseMultiplier
@@ -247,6 +247,10 @@ def _policy(file: StudyFile, columns: tuple[str, ...]) -> Policy | None:
     if not path.is_file():
         raise SpecError(f"[protect] policy: there is no file {path}; make one, see docs/deidentify.md")
     policy = load_policy(path)
+    try:
+        policy.require_key_file()
+    except InvalidParameter as error:
+        raise SpecError(f"{path}: {error}") from None
     missing = [name for name in policy.columns if name not in columns]
     if missing:
         raise SpecError(f"{path}: the data have no column {missing[0]!r}; they have: {', '.join(columns)}")

@@ -45,7 +45,7 @@ def decrypt(source: BinaryIO, sink: BinaryIO, *, identities: Sequence[Identity])
 
     Errors: NoMatchingKey if no identity opens it; NotAuthentic if it was changed or cut.
     """
-    file_key = _file_key(source, identities)
+    file_key = unlock(source, identities=identities)
     nonce = source.read(_NONCE_BYTES)
     if len(nonce) != _NONCE_BYTES:
         raise NotAuthentic("the file ends after its header; get it again")
@@ -54,12 +54,13 @@ def decrypt(source: BinaryIO, sink: BinaryIO, *, identities: Sequence[Identity])
 
 def rewrap_header(source: BinaryIO, *, identities: Sequence[Identity], recipients: Iterable[Recipient]) -> bytes:
     """A header for other recipients, for the same body, which the source is left at. Errors: as ``decrypt``."""
-    file_key = _file_key(source, identities)
+    file_key = unlock(source, identities=identities)
     stanzas = wrap(file_key, recipients=recipients, form=AGE)
     return write_header(AGE.label, stanzas=stanzas, file_key=file_key)
 
 
-def _file_key(source: BinaryIO, identities: Sequence[Identity]) -> bytes:
+def unlock(source: BinaryIO, *, identities: Sequence[Identity]) -> bytes:
+    """Read the header alone; the file key. Errors: as ``decrypt``."""
     header = read_header(source)
     if header.first != AGE.label:
         raise malformed(f"the first line is not {AGE.label}")

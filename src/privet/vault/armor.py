@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-from typing import BinaryIO, Final
+import struct
+from typing import BinaryIO, Final, cast
 
 from privet.vault.errors import NotAuthentic
 
@@ -56,12 +57,13 @@ class Armoring(io.RawIOBase):
 
     def _put(self, content: bytes) -> None:
         text = base64.b64encode(content)
-        lines = [text[at : at + COLUMNS] + b"\n" for at in range(0, len(text), COLUMNS)]
-        self._sink.write(b"".join(lines))
+        whole = len(text) // COLUMNS
+        lines = [line for line in struct.unpack(f"{COLUMNS}s" * whole + f"{len(text) % COLUMNS}s", text) if line]
+        self._sink.write(b"\n".join([*lines, b""]))
 
 
 class Dearmored(io.RawIOBase):
-    """What armored text holds, read a line at a time.
+    """What armored text holds: whole lines of full length many at once, all others one by one.
 
     Errors: NotAuthentic on reading, unless it is exactly what age writes; space around it and CR LF are let pass.
 
@@ -72,8 +74,10 @@ class Dearmored(io.RawIOBase):
 
     def __init__(self, source: BinaryIO) -> None:
         super().__init__()
-        self._source = source
-        self._held = b""
+        self._source = (
+            source if isinstance(source, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, source))
+        )
+        self._held = memoryview(b"")
         self._short = self._ended = False
         self._begin()
 
@@ -82,9 +86,9 @@ class Dearmored(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        """The content of the next line, or the rest of this one."""
+        """The content of the next lines, or the rest of these."""
         if not self._held and not self._ended:
-            self._held = self._next()
+            self._held = memoryview(self._next_lines() or self._next())
         part, self._held = self._held[: len(buffer)], self._held[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
@@ -97,6 +101,22 @@ class Dearmored(io.RawIOBase):
                 break
         if _without_end(line.lstrip(_SPACE)) != BEGIN:
             raise _broken("its first line")
+
+    def _next_lines(self) -> bytes:
+        """All lines of full length that are read already; nothing if the next one is of another kind."""
+        ahead = b"" if self._short else self._source.peek()
+        lines = len(ahead) // (COLUMNS + 1)
+        block = ahead[: lines * (COLUMNS + 1)]
+        text = block.replace(b"\n", b"")
+        # As many line feeds as lines, each in its place, and no padding: then every line is full.
+        if not lines or block[COLUMNS :: COLUMNS + 1] != b"\n" * lines or len(text) != lines * COLUMNS or b"=" in text:
+            return b""
+        try:
+            content = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            return b""  # told by whoever looks at the line
+        self._source.read(len(block))
+        return content
 
     def _next(self) -> bytes:
         read = self._source.readline(_MOST_SPACE)

@@ -90,13 +90,14 @@ class Authority:
         Servers and clients must be given the new list. Errors: NotAuthentic if the list is not this authority's.
         """
         now = datetime.datetime.now(datetime.UTC)
-        entries = {entry.serial_number: entry for entry in self._revoked()}
+        former = self._read_list()
+        entries = {entry.serial_number: entry for entry in former}
         for serial in serials:
             entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
             entries.setdefault(serial, entry)
-        return self._write_list(list(entries.values()), now)
+        return self._write_list(list(entries.values()), now, after=former.last_update_utc)
 
-    def _revoked(self) -> list[x509.RevokedCertificate]:
+    def _read_list(self) -> x509.CertificateRevocationList:
         path = self.folder / REVOKED
         try:
             listed = x509.load_pem_x509_crl(path.read_bytes())
@@ -106,11 +107,15 @@ class Authority:
             ) from None
         if not listed.is_signature_valid(self.certificate.public_key()):  # type: ignore[arg-type]
             raise NotAuthentic(f"{path} was not signed by this authority; take the last copy of it")
-        return list(listed)
+        return listed
 
-    def _write_list(self, entries: list[x509.RevokedCertificate], now: datetime.datetime) -> Path:
+    def _write_list(
+        self, entries: list[x509.RevokedCertificate], now: datetime.datetime, *, after: datetime.datetime | None = None
+    ) -> Path:
+        # Of two lists the later is believed, and their times have no fractions of a second.
+        begins = now - _SKEW if after is None else max(now - _SKEW, after + datetime.timedelta(seconds=1))
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
-        builder = builder.last_update(now - _SKEW).next_update(now + datetime.timedelta(days=LIST_DAYS))
+        builder = builder.last_update(begins).next_update(now + datetime.timedelta(days=LIST_DAYS))
         # Numbers must grow; time does.
         builder = builder.add_extension(x509.CRLNumber(int(now.timestamp() * 1e6)), critical=False)
         builder = builder.add_extension(_known_by(self.key.public_key()), critical=False)

@@ -6,17 +6,20 @@ was cut has no last chunk.
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import io
+from collections.abc import Generator
 from typing import BinaryIO, Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 
 from privet.core.errors import InvalidParameter
 from privet.vault.errors import NotAuthentic
+from privet.vault.gathered import Gathered
 
 TAG_BYTES: Final = 16
 NONCE_BYTES: Final = 12
-# With chunks of 1 MiB this is 4 PiB, 2**48 blocks under one key: told from chance with advantage below 2**-32.
+# With chunks of 256 KiB this is 1 PiB, 2**46 blocks under one key: told from chance with advantage below 2**-36.
 MOST_CHUNKS: Final = 1 << 32
 
 
@@ -42,7 +45,7 @@ def nonce(number: int, *, last: bool) -> bytes:
 
 
 def seal(cipher: Aead, source: BinaryIO, sink: BinaryIO, *, chunk_bytes: int, associated: bytes | None = None) -> int:
-    """Encrypt all of a stream, in memory of three chunks; how many bytes were read.
+    """Encrypt all of a stream, in memory of two chunks and a piece of 1 MiB; how many bytes were read.
 
     Guarantee: nonce-based online authenticated encryption (nOAE) if the cipher is a secure AEAD and its key is used for
     this one stream.
@@ -56,21 +59,16 @@ def seal(cipher: Aead, source: BinaryIO, sink: BinaryIO, *, chunk_bytes: int, as
     >>> seal(AESGCM(bytes(32)), io.BytesIO(b"twelve bytes"), sealed, chunk_bytes=5), len(sealed.getvalue())
     (12, 60)
     """
-    current, following = memoryview(bytearray(chunk_bytes)), memoryview(bytearray(chunk_bytes))
-    out = memoryview(bytearray(chunk_bytes + TAG_BYTES))
-    filled, total = fill(source, current), 0
-    for number in itertools.count():
-        if number >= MOST_CHUNKS:
-            raise InvalidParameter(f"the stream is longer than {MOST_CHUNKS} chunks of {chunk_bytes} bytes; cut it")
-        # Whether a chunk is the last is known only once there is nothing after it.
-        ahead = fill(source, following) if filled == chunk_bytes else 0
-        sealed = out[: filled + TAG_BYTES]
-        cipher.encrypt_into(nonce(number, last=not ahead), current[:filled], associated, sealed)
-        sink.write(sealed)
-        total += filled
-        if not ahead:
-            break
-        current, following, filled = following, current, ahead
+    out, total = Gathered(sink, most_bytes=chunk_bytes + TAG_BYTES), 0
+    with contextlib.closing(_pieces(source, chunk_bytes)) as pieces:
+        for number, (piece, last) in enumerate(pieces):
+            if number >= MOST_CHUNKS:
+                raise InvalidParameter(f"the stream is longer than {MOST_CHUNKS} chunks of {chunk_bytes} bytes; cut it")
+            sealed_bytes = len(piece) + TAG_BYTES
+            cipher.encrypt_into(nonce(number, last=last), piece, associated, out.room(sealed_bytes))
+            out.put(sealed_bytes)
+            total += len(piece)
+    out.flush()
     return total
 
 
@@ -88,26 +86,50 @@ def unseal(cipher: Aead, source: BinaryIO, sink: BinaryIO, *, chunk_bytes: int, 
     >>> unseal(AESGCM(bytes(32)), io.BytesIO(sealed.getvalue()), plain, chunk_bytes=5), plain.getvalue()
     (12, b'twelve bytes')
     """
-    sealed_bytes = chunk_bytes + TAG_BYTES
-    current, following = memoryview(bytearray(sealed_bytes)), memoryview(bytearray(sealed_bytes))
-    out = memoryview(bytearray(chunk_bytes))
-    filled, total = fill(source, current), 0
-    for number in itertools.count():
-        ahead = fill(source, following) if filled == sealed_bytes else 0
-        size = filled - TAG_BYTES
-        # An empty last chunk after others would be a second way to write the same stream.
-        if size < 0 or (size == 0 and number) or number >= MOST_CHUNKS:
-            raise _cut(number)
-        try:
-            cipher.decrypt_into(nonce(number, last=not ahead), current[:filled], associated, out[:size])
-        except InvalidTag:
-            raise _cut(number) from None
-        sink.write(out[:size])
-        total += size
-        if not ahead:
-            break
-        current, following, filled = following, current, ahead
+    out, total = Gathered(sink, most_bytes=chunk_bytes), 0
+    with contextlib.closing(_pieces(source, chunk_bytes + TAG_BYTES)) as pieces:
+        for number, (piece, last) in enumerate(pieces):
+            size = len(piece) - TAG_BYTES
+            # An empty last chunk after others would be a second way to write the same stream.
+            if size < 0 or (size == 0 and number) or number >= MOST_CHUNKS:
+                raise _cut(number)
+            try:
+                cipher.decrypt_into(nonce(number, last=last), piece, associated, out.room(size))
+            except InvalidTag:
+                raise _cut(number) from None
+            out.put(size)
+            total += size
+    out.flush()
     return total
+
+
+def _pieces(source: BinaryIO, size: int) -> Generator[tuple[memoryview, bool]]:
+    """Pieces of a size and whether each is the last, which may be shorter; of an empty stream an empty one."""
+    if type(source) is io.BytesIO:
+        yield from _in_memory(source, size)
+        return
+    # One byte more than a piece: only if there is one is the piece not the last.
+    buffer = memoryview(bytearray(size + 1))
+    filled = fill(source, buffer)
+    while filled > size:
+        yield buffer[:size], False
+        buffer[0] = buffer[size]
+        filled = 1 + fill(source, buffer[1:])
+    yield buffer[:filled], True
+
+
+def _in_memory(source: io.BytesIO, size: int) -> Generator[tuple[memoryview, bool]]:
+    """The same without a copy."""
+    # The value is shared with whoever made it of bytes; the buffer would be a copy.
+    whole = memoryview(source.getvalue())
+    at = source.tell()
+    while True:
+        end = min(at + size, len(whole))
+        source.seek(end)
+        yield whole[at:end], end == len(whole)
+        if end == len(whole):
+            return
+        at = end
 
 
 def fill(source: BinaryIO, view: memoryview) -> int:

@@ -1,4 +1,4 @@
-"""The envelope: age's header around AES-256-GCM in chunks of 1 MiB, where speed matters more than a second program.
+"""The envelope: age's header around AES-256-GCM in chunks of 256 KiB, where speed matters more than a second program.
 
 First line: name, log2 of the chunk's bytes, salt. It is in every chunk's associated data; who may open the file is not,
 so recipients change without a new body. The header's MAC, under the file key, covers both.
@@ -19,7 +19,7 @@ from privet.vault.derive import hkdf
 from privet.vault.formats import ENVELOPE, Identity, Recipient, unwrap, wrap
 from privet.vault.header import Header, decode64, encode64, malformed, read_header, write_header
 
-LOG_CHUNK: Final = 20
+LOG_CHUNK: Final = 18
 LEAST_LOG_CHUNK, MOST_LOG_CHUNK = 12, 24
 _SALT_BYTES: Final = 32
 _FIRST: Final = re.compile(re.escape(ENVELOPE.label) + r" aes-256-gcm ([1-9][0-9]) ([A-Za-z0-9+/]{43})")
@@ -32,7 +32,7 @@ def encrypt(
 
     Guarantee: only holders of a recipient's secret key, or of the passphrase, learn more than the length; a change at
     any place is noticed. Who wrote it is not shown: anybody can encrypt to a public key.
-    Units: chunks are of 2**log_chunk_bytes bytes, 4 KiB to 16 MiB; memory is three of them.
+    Units: chunks are of 2**log_chunk_bytes bytes, 4 KiB to 16 MiB; memory is two of them and 1 MiB.
     Errors: InvalidParameter if nobody is named, a passphrase is not alone, or the chunk size is outside its limits.
     Reference: Hoang, Reyhanitabar, Rogaway, Vizar (2015), section 7; NIST SP 800-38D.
 
@@ -60,18 +60,26 @@ def decrypt(source: BinaryIO, sink: BinaryIO, *, identities: Sequence[Identity])
 
     Errors: NoMatchingKey if no identity opens it; NotAuthentic if it was changed or cut.
     """
-    header = read_header(source)
+    header, file_key = _unlocked(source, identities)
     log_chunk_bytes, salt = _read_first(header)
-    file_key = unwrap(header, identities=identities, form=ENVELOPE)
     unseal(_cipher(file_key, salt), source, sink, chunk_bytes=1 << log_chunk_bytes, associated=header.first.encode())
 
 
 def rewrap_header(source: BinaryIO, *, identities: Sequence[Identity], recipients: Iterable[Recipient]) -> bytes:
     """A header for other recipients, for the same body, which the source is left at. Errors: as ``decrypt``."""
+    header, file_key = _unlocked(source, identities)
+    return write_header(header.first, stanzas=wrap(file_key, recipients=recipients, form=ENVELOPE), file_key=file_key)
+
+
+def unlock(source: BinaryIO, *, identities: Sequence[Identity]) -> bytes:
+    """Read the header alone; the file key. Errors: as ``decrypt``."""
+    return _unlocked(source, identities)[1]
+
+
+def _unlocked(source: BinaryIO, identities: Sequence[Identity]) -> tuple[Header, bytes]:
     header = read_header(source)
     _read_first(header)
-    file_key = unwrap(header, identities=identities, form=ENVELOPE)
-    return write_header(header.first, stanzas=wrap(file_key, recipients=recipients, form=ENVELOPE), file_key=file_key)
+    return header, unwrap(header, identities=identities, form=ENVELOPE)
 
 
 def _read_first(header: Header) -> tuple[int, bytes]:

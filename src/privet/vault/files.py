@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, cast
 from privet.core.durable import READABLE, whole_file
 from privet.core.errors import InvalidParameter
 from privet.vault import age, armor, envelope
-from privet.vault.errors import NotAuthentic
+from privet.vault.errors import NoMatchingKey, NotAuthentic
 from privet.vault.formats import AGE, ENVELOPE, Identity, Recipient
 
 PRIVATE: Final = 0o600
@@ -90,6 +90,20 @@ def rewrap_file(
             shutil.copyfileobj(whole, sink, _COPIED_AT_ONCE)
 
 
+def opens(path: str | os.PathLike[str], *, identities: Sequence[Identity]) -> bool:
+    """Whether one of the keys opens a file; only its header is read.
+
+    Errors: NotAuthentic if it is no encrypted file; InvalidParameter if it cannot be read.
+    """
+    with opened(path) as stream:
+        form, whole = told_apart(stream)
+        try:
+            (envelope if form is FileFormat.ENVELOPE else age).unlock(whole, identities=identities)
+        except NoMatchingKey:
+            return False
+        return True
+
+
 def told_apart(stream: BinaryIO) -> tuple[FileFormat, BinaryIO]:
     """The format of a stream, by its first bytes, and the stream itself. Errors: NotAuthentic if it is neither."""
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
@@ -117,4 +131,4 @@ def opened(source: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
         yield stream
 
 
-__all__ = ["PRIVATE", "READABLE", "FileFormat", "decrypt_file", "encrypt_file", "opened", "rewrap_file"]
+__all__ = ["PRIVATE", "READABLE", "FileFormat", "decrypt_file", "encrypt_file", "opened", "opens", "rewrap_file"]

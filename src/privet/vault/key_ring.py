@@ -1,7 +1,7 @@
 """The key ring: named keys, those they replaced, and one secret for derived keys, in a file under a passphrase.
 
 The file is an envelope, so Argon2id and authentication are the envelope's. Keys that were replaced stay, to open old
-files, until they are dropped.
+files, until they are dropped. Keys of pseudonyms are numbered instead, because no file says by itself which made it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ from privet.vault.passphrase import Passphrase
 from privet.vault.private_files import OWNER_ONLY, create_private, read_private, require_private
 from privet.vault.x25519 import X25519Identity, X25519Recipient
 
-FORMAT: Final = "privet-key-ring/1"
+FORMAT: Final = "privet-key-ring/2"
+# The first format had no keys of pseudonyms.
+_READ: Final = ("privet-key-ring/1", FORMAT)
 MASTER_BYTES: Final = 32
+_PSEUDONYMS: Final = "pseudonyms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,16 @@ class RingKey:
     created: str
     current: bool
     identity: X25519Identity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PseudonymSecret:
+    """What the pseudonyms of one name and version come from; versions count from 1 and are never given twice."""
+
+    name: str
+    version: int
+    created: str
+    secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +68,7 @@ class KeyRing:
 
     master: bytes = field(repr=False)
     keys: tuple[RingKey, ...] = ()
+    pseudonyms: tuple[PseudonymSecret, ...] = ()
 
     @classmethod
     def new(cls) -> KeyRing:
@@ -63,16 +77,56 @@ class KeyRing:
 
     def with_key(self, name: str) -> KeyRing:
         """A fresh key of that name; the one it had stays for old files. Errors: InvalidParameter if no name."""
-        if not name or not name.isprintable():
-            raise InvalidParameter("a key needs a name of printable letters; give one, such as a person or a purpose")
-        moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        _require_free(name, {key.name for key in self.pseudonyms})
         former = [dataclasses.replace(key, current=key.current and key.name != name) for key in self.keys]
-        return dataclasses.replace(self, keys=(*former, RingKey(name, moment, True, X25519Identity.generate())))
+        return dataclasses.replace(self, keys=(*former, RingKey(name, _now(), True, X25519Identity.generate())))
 
     def without_former(self, name: str) -> KeyRing:
         """Drop the keys that this name had before; what only they open is lost."""
         self.recipient(name)
         return dataclasses.replace(self, keys=tuple(key for key in self.keys if key.current or key.name != name))
+
+    def with_pseudonym_key(self, name: str) -> KeyRing:
+        """Version 1 of a key of pseudonyms, or the version after the last; those before stay until they are dropped.
+
+        Errors: InvalidParameter if no name, or another kind of key has it.
+        """
+        _require_free(name, {key.name for key in self.keys})
+        version = max(self.versions(name), default=0) + 1
+        made = PseudonymSecret(name, version, _now(), os.urandom(MASTER_BYTES))
+        return dataclasses.replace(self, pseudonyms=(*self.pseudonyms, made))
+
+    def versions(self, name: str) -> tuple[int, ...]:
+        """Which versions of a key of pseudonyms there are; none if the ring has no such key."""
+        return tuple(sorted(key.version for key in self.pseudonyms if key.name == name))
+
+    def pseudonym_key(self, name: str, *, version: int = 1) -> bytes:
+        """The key to give to ``deidentify`` and ``reverse``.
+
+        Guarantee: as ``derive_key``; keys of different names and versions are independent. A name and a version give
+        the same key whatever else happens to the ring, so pseudonyms change only where another version is asked for.
+        Errors: InvalidParameter if the ring does not have it; it lists what there is.
+        """
+        for key in self.pseudonyms:
+            if (key.name, key.version) == (name, version):
+                return derive_key(key.secret, purpose=_PSEUDONYMS, context=name)
+        if there := self.versions(name):
+            raise InvalidParameter(
+                f"the key ring has no version {version} of {name!r}; it has: {', '.join(map(str, there))}. "
+                "What was made with a version that was dropped cannot be turned back"
+            )
+        have = ", ".join(sorted({key.name for key in self.pseudonyms})) or "none"
+        raise InvalidParameter(
+            f"the key ring has no key of pseudonyms {name!r}; it has: {have}. "
+            "'privet vault keygen --ring RING --name NAME --pseudonyms' makes one"
+        )
+
+    def without_former_pseudonyms(self, name: str) -> KeyRing:
+        """Drop all versions but the last; what they made can no longer be turned back or made again."""
+        last = max(self.versions(name), default=0)
+        self.pseudonym_key(name, version=last)
+        kept = tuple(key for key in self.pseudonyms if key.name != name or key.version == last)
+        return dataclasses.replace(self, pseudonyms=kept)
 
     def recipient(self, name: str) -> X25519Recipient:
         """Whom to encrypt to. Errors: InvalidParameter if the ring has no such key; it lists those it has."""
@@ -160,17 +214,41 @@ def _sealed(ring: KeyRing, passphrase: Passphrase) -> bytes:
         {"name": key.name, "created": key.created, "current": key.current, "secret": key.identity.secret_text()}
         for key in ring.keys
     ]
-    body = json.dumps({"format": FORMAT, "master": encode64(ring.master), "keys": keys}).encode()
+    pseudonyms = [
+        {"name": key.name, "version": key.version, "created": key.created, "secret": encode64(key.secret)}
+        for key in ring.pseudonyms
+    ]
+    whole = {"format": FORMAT, "master": encode64(ring.master), "keys": keys, "pseudonyms": pseudonyms}
+    body = json.dumps(whole).encode()
     sink = io.BytesIO()
     envelope.encrypt(io.BytesIO(body), sink, recipients=[passphrase])
     return sink.getvalue()
 
 
 def _read(body: dict[str, Any]) -> KeyRing:
-    if body["format"] != FORMAT:
+    if body["format"] not in _READ:
         raise InvalidParameter(f"the key ring is of a format that this version does not know; it knows {FORMAT}")
     keys = [
         RingKey(key["name"], key["created"], bool(key["current"]), X25519Identity.parse(key["secret"]))
         for key in body["keys"]
     ]
-    return KeyRing(decode64(body["master"].encode(), length=MASTER_BYTES), tuple(keys))
+    pseudonyms = [
+        PseudonymSecret(key["name"], int(key["version"]), key["created"], _secret(key["secret"]))
+        for key in body.get("pseudonyms", [])
+    ]
+    return KeyRing(_secret(body["master"]), tuple(keys), tuple(pseudonyms))
+
+
+def _secret(text: str) -> bytes:
+    return decode64(text.encode(), length=MASTER_BYTES)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _require_free(name: str, taken: set[str]) -> None:
+    if not name or not name.isprintable():
+        raise InvalidParameter("a key needs a name of printable letters; give one, such as a person or a purpose")
+    if name in taken:
+        raise InvalidParameter(f"the ring has a key {name!r} of another kind; give another name")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +45,29 @@ def column_keys(ring: KeyRing, names: Sequence[str]) -> dict[str, bytes]:
     >>> sorted(column_keys(ring, ["clinical", "contact"])), column_keys(ring, ["a"]) == column_keys(ring, ["a"])
     (['clinical', 'contact'], True)
     """
-    return {name: ring.derived(_PURPOSE, context=name, length=KEY_BYTES) for name in names}
+    keys = on_demand(ring)
+    return {name: keys[name] for name in names}
+
+
+def on_demand(ring: KeyRing) -> Mapping[str, bytes]:
+    """All of the ring's keys of columns: whatever name is asked for, as ``column_keys`` gives it."""
+    return _RingKeys(ring)
+
+
+class _RingKeys(Mapping[str, bytes]):
+    """A ring has a key for every name, so none is listed."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._ring.derived(_PURPOSE, context=name, length=KEY_BYTES)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def write_encrypted(
@@ -63,11 +86,71 @@ def write_encrypted(
     Errors: InvalidParameter if a column has no key or two, or a key is missing or not 32 bytes long.
     Reference: Apache Parquet, "Parquet Modular Encryption", AES_GCM_V1.
     """
-    _require_each_once(table, columns)
+    properties = _encryption(table.schema, keys=keys, columns=columns, footer=footer)
+    with (
+        whole_file(path, mode=PRIVATE) as sink,
+        pq.ParquetWriter(sink, table.schema, encryption_properties=properties) as writer,
+    ):
+        writer.write_table(table)
+
+
+def encrypt_parquet(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    keys: Mapping[str, bytes],
+    columns: Mapping[str, Sequence[str]],
+    footer: str,
+) -> None:
+    """``write_encrypted`` for a Parquet file, in memory of one row group.
+
+    Errors: as ``write_encrypted``; InvalidParameter if the source is no Parquet file.
+    """
+    with _plain(source) as file:
+        schema = file.schema_arrow
+        properties = _encryption(schema, keys=keys, columns=columns, footer=footer)
+        with (
+            whole_file(target, mode=PRIVATE) as sink,
+            pq.ParquetWriter(sink, schema, encryption_properties=properties) as writer,
+        ):
+            for group in range(file.num_row_groups):
+                writer.write_table(_group(file, group, source))
+
+
+def decrypt_parquet(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    keys: Mapping[str, bytes],
+    columns: Sequence[str] | None = None,
+) -> None:
+    """Write a Parquet file in clear, or some of its columns, in memory of one row group; whole or not at all.
+
+    Errors: as ``read_encrypted``; InvalidParameter if a column is not there.
+    """
+    with _opened(source, keys) as file:
+        schema = file.schema_arrow
+        if missing := sorted(set(columns or []) - set(schema.names)):
+            raise InvalidParameter(f"{source} has no column {missing[0]!r}; leave it out")
+        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        with whole_file(target, mode=PRIVATE) as sink, pq.ParquetWriter(sink, wanted) as writer:
+            for group in range(file.num_row_groups):
+                writer.write_table(file.read_row_group(group, columns=wanted.names).select(wanted.names))
+
+
+def names_in(source: str | os.PathLike[str]) -> list[str]:
+    """The columns of a Parquet file. Errors: InvalidParameter if it is none."""
+    with _plain(source) as file:
+        return list(file.schema_arrow.names)
+
+
+def _encryption(schema: Any, *, keys: Mapping[str, bytes], columns: Mapping[str, Sequence[str]], footer: str) -> Any:
+    """Arrow's properties of a file, with every column under its key."""
+    _require_each_once(schema.names, columns)
     for name in [footer, *columns]:
-        if len(keys.get(name, b"")) != KEY_BYTES:
+        if len(_key(keys, name)) != KEY_BYTES:
             raise InvalidParameter(f"there is no key {name!r} of {KEY_BYTES} bytes; have the ring make it")
-    leaves = _leaves(table.schema)
+    leaves = _leaves(schema)
     configuration = pe.EncryptionConfiguration(
         footer_key=footer,
         column_keys={
@@ -78,12 +161,32 @@ def write_encrypted(
         data_key_length_bits=8 * KEY_BYTES,
     )
     factory = pe.CryptoFactory(lambda _: _LocalKeys(keys))
-    properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), configuration)
-    with (
-        whole_file(path, mode=PRIVATE) as sink,
-        pq.ParquetWriter(sink, table.schema, encryption_properties=properties) as writer,
-    ):
-        writer.write_table(table)
+    return factory.file_encryption_properties(pe.KmsConnectionConfig(), configuration)
+
+
+def _key(keys: Mapping[str, bytes], name: str) -> bytes:
+    try:
+        return keys[name]
+    except KeyError:
+        return b""
+
+
+@contextlib.contextmanager
+def _plain(source: str | os.PathLike[str]) -> Iterator[Any]:
+    """An ordinary Parquet file. Errors: InvalidParameter if it is none."""
+    try:
+        file = pq.ParquetFile(Path(source))
+    except (OSError, pa.ArrowException):
+        raise InvalidParameter(f"{source} cannot be read as a Parquet file; is it there, and not encrypted?") from None
+    with file:
+        yield file
+
+
+def _group(file: Any, number: int, source: str | os.PathLike[str]) -> Any:
+    try:
+        return file.read_row_group(number)
+    except (OSError, pa.ArrowException) as error:
+        raise InvalidParameter(f"{source} is broken ({type(error).__name__}); get it again") from None
 
 
 def read_encrypted(
@@ -94,13 +197,22 @@ def read_encrypted(
     Errors: NoMatchingKey if a key is missing or wrong; NotAuthentic if the file was changed; InvalidParameter if it
     cannot be read.
     """
+    with _opened(path, keys) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str], keys: Mapping[str, bytes]) -> Iterator[Any]:
+    """An encrypted file. What goes wrong while it is read is told in our words. Errors: as ``read_encrypted``."""
     held = _LocalKeys(keys)
     factory = pe.CryptoFactory(lambda _: held)
     configuration = pe.DecryptionConfiguration(cache_lifetime=timedelta(minutes=5))
     properties = factory.file_decryption_properties(pe.KmsConnectionConfig(), configuration)
     try:
         with pq.ParquetFile(Path(path), decryption_properties=properties) as file:
-            return file.read(columns=None if columns is None else list(columns))
+            yield file
+    except InvalidParameter:
+        raise
     except FileNotFoundError:
         raise InvalidParameter(f"{path} cannot be read; is it there?") from None
     except Exception as error:
@@ -115,7 +227,7 @@ class _LocalKeys(pe.KmsClient):  # type: ignore[misc]
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         pe.KmsClient.__init__(self)
-        self._keys = dict(keys)
+        self._keys = keys
         self.missing = ""
 
     def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
@@ -135,9 +247,9 @@ class _LocalKeys(pe.KmsClient):  # type: ignore[misc]
             raise NoMatchingKey(f"the key {master_key_identifier!r} is not given, or is another") from None
 
 
-def _require_each_once(table: pa.Table, columns: Mapping[str, Sequence[str]]) -> None:
+def _require_each_once(names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> None:
     named = [column for of in columns.values() for column in of]
-    wrong = {column for column in named if named.count(column) > 1} | set(named) ^ set(table.column_names)
+    wrong = {column for column in named if named.count(column) > 1} | set(named) ^ set(names)
     if wrong:
         raise InvalidParameter(
             f"every column needs exactly one key, or it would be left in clear; look at {sorted(wrong)[0]!r}"

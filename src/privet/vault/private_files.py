@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Final
 
+from privet.core.durable import whole_file
 from privet.core.errors import InvalidParameter
 
 OWNER_ONLY: Final = 0o600
@@ -41,26 +41,12 @@ def require_private(path: str | os.PathLike[str], found: os.stat_result) -> None
 
 
 def create_private(path: str | os.PathLike[str], content: bytes) -> None:
-    """Make a secret file with mode 600; one that is there is never overwritten.
+    """Make a secret file with mode 600, whole or not at all; one that is there is never overwritten.
 
     Errors: InvalidParameter if there is something of that name, or it cannot be written.
     """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY)
-    except FileExistsError:
-        raise InvalidParameter(f"{path} is there already and is not overwritten; move it away first") from None
-    except OSError as error:
-        raise InvalidParameter(f"{path} cannot be written ({error.strerror}); give another place") from None
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(handle)
-    except BaseException as error:
-        Path(path).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise InvalidParameter(f"{path} cannot be written ({error.strerror}); give another place") from None
-        raise
+    with whole_file(path, mode=OWNER_ONLY, replace=False) as stream:
+        stream.write(content)
 
 
 def _opener(path: str, flags: int) -> int:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.dates import dates_of
 from privet.deidentify.operator import Traits
-from privet.deidentify.operators.shift_date import dates_of
 
 
 @dataclass(frozen=True, slots=True)

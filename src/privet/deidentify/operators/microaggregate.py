@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
 from privet.deidentify.mdav import mdav
-from privet.deidentify.numbers import numbers_like, numbers_of
+from privet.deidentify.numbers import in_order, like_in_order
 from privet.deidentify.operator import Traits
 
 
@@ -21,7 +21,7 @@ class Microaggregate:
     Guarantee: k-anonymity over the columns that are treated together, if none of their cells is missing; no more. Of
     fewer than ``k`` values none is left. Columns count alike, each by its own spread; a missing cell counts as average
     and stays missing. Tables of more than ``block`` rows are halved before, which costs a little closeness.
-    Units: means are in the columns' own unit.
+    Units: means are in the columns' own unit; of dates, the nearest day.
     Reference: Domingo-Ferrer & Mateo-Sanz 2002.
     """
 
@@ -37,18 +37,20 @@ class Microaggregate:
             raise InvalidParameter(f"block is {self.block}; give at least twice k")
 
     def apply(self, column: Any, *, key: bytes) -> Any:
-        numbers = numbers_of(column)
+        numbers, days = in_order(column)
         there = ~np.isnan(numbers)
         out = np.full(len(numbers), np.nan)
         out[there] = self._means(numbers[there, None])[:, 0]
-        return numbers_like(column, out)
+        return like_in_order(column, out, days=days)
 
     def apply_together(self, frame: Any, *, key: bytes) -> Any:
-        numbers = np.column_stack([numbers_of(frame[name]) for name in frame.columns])
-        means = self._means(numbers)
-        return frame.assign(
-            **{name: numbers_like(frame[name], means[:, place]) for place, name in enumerate(frame.columns)}
-        )
+        read = [in_order(frame[name]) for name in frame.columns]
+        means = self._means(np.column_stack([numbers for numbers, _ in read]))
+        treated = {
+            name: like_in_order(frame[name], means[:, place], days=days)
+            for place, (name, (_, days)) in enumerate(zip(frame.columns, read, strict=True))
+        }
+        return frame.assign(**treated)
 
     def _means(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         if len(numbers) < self.k:

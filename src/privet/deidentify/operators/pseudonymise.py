@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,18 +9,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify import base32
 from privet.deidentify.distinct import treat_distinct
 from privet.deidentify.operator import Traits
+from privet.deidentify.siv import Octets, Siv, by_length
 
 _PERSON = b"privet pseudonym"
-_ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype=np.uint8)
 # Tokens written at once: enough to forget the cost of a call, few enough to stay in the processor's cache.
 _BLOCK = 1 << 14
-# Five bytes are eight characters of base 32; the longest token has 33 bytes, filled to seven times five.
-_DIGEST_BYTES, _PADDED_BYTES = 33, 35
+# The longest token has 52 characters.
+_DIGEST_BYTES = 33
 _USUAL_LENGTH = 26
 # The cipher takes no empty text, so all get one more byte.
 _END = b"\n"
@@ -62,60 +60,61 @@ class Pseudonymise:
 
     def _sealed(self, texts: list[str], key: bytes) -> list[str]:
         # Without a nonce SIV is deterministic, which is what makes it a pseudonym.
-        cipher = _siv(key)
-        sealed = [base64.b32encode(cipher.encrypt(text.encode() + _END, None)) for text in texts]
-        return [self.prefix + token.decode("ascii").rstrip("=").lower() for token in sealed]
+        cipher, tokens = _siv(key), [""] * len(texts)
+        for rows, octets in by_length([text.encode() + _END for text in texts]):
+            for row, token in zip(rows.tolist(), base32.written(cipher.seal(octets)), strict=True):
+                tokens[row] = self.prefix + token
+        return tokens
 
     def _opened(self, tokens: list[str], key: bytes) -> list[str]:
-        cipher = _siv(key)
+        cipher, texts = _siv(key), [""] * len(tokens)
         try:
-            return [self._open(token, cipher) for token in tokens]
-        except (InvalidTag, binascii.Error, ValueError):
+            for rows, letters in by_length([self._bare(token) for token in tokens]):
+                plain = cipher.open(base32.read(letters))
+                for row, text in zip(rows.tolist(), _texts(plain), strict=True):
+                    texts[row] = text
+        except (InvalidTag, ValueError):
             raise InvalidParameter(
                 "a pseudonym was made with another key, column, domain or policy, or was changed since; nothing is "
                 "turned back"
             ) from None
+        return texts
 
-    def _open(self, token: str, cipher: AESSIV) -> str:
+    def _bare(self, token: str) -> bytes:
         if not token.startswith(self.prefix):
             raise ValueError
-        text = token[len(self.prefix) :].upper()
-        return cipher.decrypt(base64.b32decode(text + "=" * (-len(text) % 8)), None).removesuffix(_END).decode()
+        return token[len(self.prefix) :].encode("ascii")
 
     def _tokens(self, texts: list[str], key: bytes) -> list[str]:
         tokens: list[str] = []
         for start in range(0, len(texts), _BLOCK):
-            written = base32(_digests(texts[start : start + _BLOCK], key))
-            tokens += [self.prefix + token[: self.length] for token in written]
+            digests = np.frombuffer(_digests(texts[start : start + _BLOCK], key), dtype=np.uint8)
+            written = base32.written(digests.reshape(-1, _DIGEST_BYTES), length=self.length)
+            tokens += [self.prefix + token for token in written] if self.prefix else written
         return tokens
 
     def describe(self) -> str:
         return "replaced by a keyed pseudonym" + (", reversible with the key" if self.reversible else "")
 
 
-def _siv(key: bytes) -> AESSIV:
-    return AESSIV(hashlib.blake2b(key=key, digest_size=64, person=b"privet siv").digest())
+def _siv(key: bytes) -> Siv:
+    return Siv(hashlib.blake2b(key=key, digest_size=64, person=b"privet siv").digest())
 
 
 def _digests(texts: Iterable[str], key: bytes) -> bytes:
-    """The digests of all texts, one after another, each filled with zeros to a whole number of five bytes."""
+    """The digests of all texts, one after another."""
     make = hashlib.blake2b
-    filling = bytes(_PADDED_BYTES - _DIGEST_BYTES)
-    return filling.join(
-        [make(text.encode(), key=key, digest_size=_DIGEST_BYTES, person=_PERSON).digest() for text in texts] + [b""]
+    return b"".join(
+        [make(text.encode(), key=key, digest_size=_DIGEST_BYTES, person=_PERSON).digest() for text in texts]
     )
 
 
-def base32(digests: bytes) -> list[str]:
-    """Each digest in lower-case base 32 (RFC 4648, section 6), all at once.
-
-    Shapes: ``digests`` is a whole number of digests of 35 bytes; each becomes 56 characters.
-    """
-    octets = np.frombuffer(digests, dtype=np.uint8).reshape(-1, 5).astype(np.uint64)
-    groups = octets @ (np.uint64(256) ** np.arange(5, dtype=np.uint64)[::-1])
-    letters = _ALPHABET[groups[:, None] >> np.arange(35, -1, -5, dtype=np.uint64) & np.uint64(31)]
-    text, width = letters.tobytes().decode("ascii"), _PADDED_BYTES // 5 * 8
-    return [text[start : start + width] for start in range(0, len(text), width)]
+def _texts(plain: Octets) -> list[str]:
+    """Rows without their end. Errors: ValueError if one has no end or is no UTF-8."""
+    if (plain[:, -1] != _END[0]).any():
+        raise ValueError
+    octets, width = plain.tobytes(), plain.shape[1]
+    return [octets[start : start + width - 1].decode() for start in range(0, len(octets), width)]
 
 
 OPERATOR = Pseudonymise

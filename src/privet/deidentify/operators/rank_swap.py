@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter
 from privet.deidentify.chance import KeyedChance, content_of
-from privet.deidentify.numbers import numbers_of
+from privet.deidentify.numbers import in_order
 from privet.deidentify.operator import Traits
 
 
@@ -19,7 +19,8 @@ class RankSwap:
     """Each value changes places with one at most ``percent`` of the ranks away; the column's values stay the same.
 
     Guarantee: none of anonymity. Every statistic of the column alone survives; its relation to others weakens. Which
-    rows exchange is drawn by the column's key. Missing cells, and what is no number, stay where they are.
+    rows exchange is drawn by the column's key. Missing cells, and what is neither a number
+    nor, in a column of dates, a date, stay where they are.
     Reference: Moore 1996.
     """
 
@@ -32,7 +33,7 @@ class RankSwap:
             raise InvalidParameter(f"percent is {self.percent}; give more than 0 and at most 100")
 
     def apply(self, column: Any, *, key: bytes) -> Any:
-        numbers = numbers_of(column)
+        numbers, _ = in_order(column)
         there = np.flatnonzero(~np.isnan(numbers))
         order = there[np.argsort(numbers[there], kind="stable")]
         reach = max(1, int(len(order) * self.percent / 100))

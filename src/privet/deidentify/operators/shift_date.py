@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from privet.core.errors import InvalidParameter
+from privet.deidentify.dates import dates_of
 from privet.deidentify.distinct import treat_distinct
 from privet.deidentify.operator import Traits
 
@@ -52,15 +53,6 @@ class ShiftDate:
     def describe(self) -> str:
         whose = f", all of one {self.person} alike" if self.person else ""
         return f"shifted by up to {self.days} days{whose}"
-
-
-def dates_of(column: Any) -> Any:
-    """The days of a column, at midnight; missing where a cell is no date. Each distinct cell is read once."""
-    import pandas
-
-    codes, values = pandas.factorize(column)
-    days = pandas.to_datetime(pandas.Series(values), errors="coerce", format="mixed").dt.normalize()
-    return days.reindex(codes).set_axis(column.index)
 
 
 OPERATOR = ShiftDate
