@@ -76,9 +76,10 @@ def _places(source: Path, kinds: tuple[str, ...] | None, show: bool, as_json: bo
             counts[found.kind] += 1
     if as_json:
         typer.echo(f'], "counts": {json.dumps(dict(counts.most_common()))}}}')
+    elif counts:
+        table("Found in all", columns=["kind", "count"], rows=counts.most_common())
     else:
-        table("Found in all" if counts else "Nothing was found; names of people may still be there",
-              columns=["kind", "count"], rows=counts.most_common())  # fmt: skip
+        typer.echo("nothing was found; what has no form, checksum or word beside it may still be there")
     return bool(counts)
 
 

@@ -15,13 +15,20 @@ TITLES = {"before": "Before", "after": "After the treatment"}
 
 def show(name: str, body: dict[str, Any]) -> None:
     """Print what was found, before and after."""
+    from privet.deidentify.roles import SAYS_NOTHING
+
     if body["direct_identifiers"]:
         typer.echo(f"By themselves identify: {in_words(body['direct_identifiers'])}. Drop or replace them.")
     aside = [item for item in body["set_aside"] if item["role"] != "identifier"]
     if aside:
         typer.echo("Not counted as known to others; if one is, name all that are with --quasi:")
+    # Of most plain columns nothing is to be said; they are named together.
+    silent = [item["column"] for item in aside if item["why"].startswith(SAYS_NOTHING)]
     for item in aside:
-        typer.echo(f"  {item['column']}: {item['role']}, {item['why']}")
+        if item["column"] not in silent:
+            typer.echo(f"  {item['column']}: {item['role']}, {item['why']}")
+    if silent:
+        typer.echo(f"  {in_words(silent)}: plain, {SAYS_NOTHING}")
     for when in TITLES:
         if when not in body:
             continue

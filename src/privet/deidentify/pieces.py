@@ -107,7 +107,8 @@ class Sink:
         self.rows = 0
         self._parquet: Any = None
         if kind_of(path) == "parquet":
-            self._parquet = _parquet().ParquetWriter(arrow().PythonFile(self._stream, mode="w"), schema)
+            out = arrow().PythonFile(self._stream, mode="w")
+            self._parquet = _parquet().ParquetWriter(out, schema, compression="zstd")
         else:
             self._write(_line(schema.names))
 

@@ -18,6 +18,8 @@ NEARLY_UNIQUE = 0.95
 KEY_DIFFERS, KEY_VALUES = 0.5, 25
 # Values say what a column is without its name if this share of the cells is among them, and two different ones are.
 VALUES = 0.8
+# How the reason begins where nothing speaks for another role.
+SAYS_NOTHING = "name and cells say nothing"
 # So many different values are few: sexes, degrees, trades.
 FEW = 40
 
@@ -118,7 +120,7 @@ def plain(seen: Evidence) -> Judged:
         return Judged("plain", None, "none found", 0.0, "no cell is filled")
     form = {"whole": "whole numbers", "number": "numbers with fractions", "truth": "yes or no"}.get(seen.form, "text")
     return Judged("plain", None, "none found", 0.0,
-                  f"name and cells say nothing; {form}, of which {_percent(seen.unique)} are unique")  # fmt: skip
+                  f"{SAYS_NOTHING}; {form}, of which {_percent(seen.unique)} are unique")  # fmt: skip
 
 
 def _because(what: str, seen: Evidence, category: Category) -> str:

@@ -21,7 +21,10 @@ def check_columns(study: StudyFile) -> tuple[str, ...]:
 
     Errors: SpecError naming the column, the place in the file and the columns there are.
     """
-    names = column_names(study.path(study.spec.data.source))
+    try:
+        names = column_names(study.path(study.spec.data.source))
+    except SpecError as error:
+        raise SpecError(f"[data] source: {error}") from None
     for place, wanted in _wanted(study.spec):
         if wanted not in names:
             raise SpecError(f"{place}: the data have no column {wanted!r}; they have: {', '.join(names)}")

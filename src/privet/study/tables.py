@@ -24,7 +24,7 @@ def column_names(path: Path) -> tuple[str, ...]:
     Errors: SpecError if the file is missing, empty, broken or of a kind that is not read.
     """
     if not path.is_file():
-        raise SpecError(f"[data] source: there is no file {path}; give the path of a CSV or Parquet file")
+        raise SpecError(f"there is no file {path}; give the path of a CSV or Parquet file")
     if path.name.endswith(PARQUET):
         with _reading(path):
             names = [str(name) for name in _parquet().read_schema(path).names]
@@ -32,7 +32,7 @@ def column_names(path: Path) -> tuple[str, ...]:
         with _reading(path), _open_text(path) as lines:
             names = [name.strip() for name in next(csv.reader(lines), [])]
     else:
-        raise SpecError(f"[data] source: {path.name} is neither CSV ({', '.join(CSV)}) nor Parquet; convert it")
+        raise SpecError(f"{path.name} is neither CSV ({', '.join(CSV)}) nor Parquet; convert it")
     _check_header(path, names)
     return tuple(names)
 
@@ -55,15 +55,14 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _check_header(path: Path, names: list[str]) -> None:
     if not names or any(not name for name in names):
-        raise SpecError(f"[data] source: the first line of {path.name} must name every column")
+        raise SpecError(f"the first line of {path.name} must name every column")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SpecError(f"[data] source: {path.name} has two columns named {twice[0]!r}; rename one")
+        raise SpecError(f"{path.name} has two columns named {twice[0]!r}; rename one")
     separators = [text for text in OTHER_SEPARATORS if text in names[0]]
     if len(names) == 1 and separators:
         raise SpecError(
-            f"[data] source: the columns of {path.name} seem to be separated by {separators[0]!r}; "
-            "write the file with commas"
+            f"the columns of {path.name} seem to be separated by {separators[0]!r}; write the file with commas"
         )
 
 
@@ -76,14 +75,14 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except UnicodeDecodeError:
         raise SpecError(
-            f"[data] source: {path.name} is not UTF-8 text; convert it, for example with: iconv -f latin1 -t utf-8"
+            f"{path.name} is not UTF-8 text; convert it, for example with: iconv -f latin1 -t utf-8"
         ) from None
     except OSError as error:
         reason = error.strerror or "it is broken"
-        raise SpecError(f"[data] source: {path.name} cannot be read ({reason}); give another file") from None
+        raise SpecError(f"{path.name} cannot be read ({reason}); give another file") from None
     except Exception as error:
         raise SpecError(
-            f"[data] source: {path.name} is broken ({type(error).__name__}); check that every row has as many cells as "
+            f"{path.name} is broken ({type(error).__name__}); check that every row has as many cells as "
             "the header, and that quotes are closed"
         ) from None
 
