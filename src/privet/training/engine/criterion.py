@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from privet.core.errors import InvalidParameter
-
-_FEW_CLASSES = 16
+from privet.training.per_example.rule import NARROW
 
 
 class PrivateCriterion(nn.Module):  # type: ignore[misc]
@@ -110,7 +109,7 @@ def _less_right_class(outputs: Tensor, targets: Any) -> Tensor | None:
         # Elsewhere an index that is not there is no error that one recovers from.
         return None
     # A softmax over few classes is ten times as quick down the columns of their transpose.
-    axis = 0 if outputs.shape[1] <= _FEW_CLASSES else 1
+    axis = 0 if outputs.shape[1] <= NARROW else 1
     found = outputs.t().contiguous().softmax(0) if axis == 0 else outputs.softmax(1)
     try:
         found.scatter_(axis, targets.unsqueeze(axis), -1.0, reduce="add")

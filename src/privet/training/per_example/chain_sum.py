@@ -8,11 +8,9 @@ import torch
 from torch import Tensor
 
 from privet.training.per_example.reading import ByParameter
+from privet.training.per_example.rule import NARROW
 from privet.training.per_example.rules.chain import Chain, Seen
 from privet.training.per_example.tape import Call
-
-# A norm's own kernel is slow on so few columns, more so if they are apart in memory.
-_NARROW = 16
 
 
 def of_call(calls: list[Call]) -> list[Seen]:
@@ -68,6 +66,6 @@ def _squeezed(g: Tensor | None) -> Tensor | None:
 
 def _squares(rows: Tensor) -> Tensor:
     """Squared norm of each row. Shapes: (B, d) to (B,)."""
-    if rows.shape[1] > _NARROW:
+    if rows.shape[1] > NARROW:
         return torch.linalg.vector_norm(rows, dim=1).square_()
     return rows.square().sum(1)

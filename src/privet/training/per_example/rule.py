@@ -73,6 +73,10 @@ def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
     return torch.stack([row_squares(wide(grad)) for grad in grads.values()]).sum(0)
 
 
+# Of so few columns a kernel that goes along rows is slow; they are taken down the columns instead, or as they are.
+NARROW = 16
+
+
 def row_squares(tensor: Tensor) -> Tensor:
     """Squared norm of each example. Shapes: (B, ...) to (B,)."""
     return torch.linalg.vector_norm(tensor.flatten(1), dim=1).square()

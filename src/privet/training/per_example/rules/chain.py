@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privet.training.per_example.recorded import Recorded
+from privet.training.per_example.rule import NARROW
 from privet.training.per_example.uses import Use, UsesRule
 
 _aten = torch.ops.aten
-_NARROW = 16
 
 # Of each activation: its output from an input that may be overwritten, and the gradient of the input, written into the
 # third, from that of the output and the output.
@@ -123,7 +123,7 @@ def backward(way: Way, g: Tensor, *, below: bool) -> Tensor | None:
 
 def _linear(layer: nn.Module, x: Tensor) -> Tensor:
     weight, bias = layer._parameters["weight"], layer._parameters["bias"]
-    if layer.out_features <= _NARROW and bias is not None and x.dim() == 2:
+    if layer.out_features <= NARROW and bias is not None and x.dim() == 2:
         # Of few outputs the product is quicker this way around, as is much that is done with them.
         return torch.addmm(bias.unsqueeze(1), weight, x.t()).t()
     return F.linear(x, weight, bias)
