@@ -73,6 +73,7 @@ bench-utility: $(DEV)
 
 bench-deidentify: $(DEV) $(PEERS)/.installed $(ANONYMITY)/.installed
 	$(BIN)/python benchmarks/run.py --only detection operators deidentify vault --peer-python $(PEERS)/bin/python
+	PYTHONPATH=src $(ANONYMITY)/bin/python -m pytest -q -c /dev/null --rootdir . -p no:cacheprovider tests/deidentify/models -k pycanon
 	$(BIN)/python benchmarks/anonymity.py --slow-peers --peer-python $(ANONYMITY)/bin/python
 
 clean:

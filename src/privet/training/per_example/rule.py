@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from privet.core.plugins import attribute, names
 
+# Of so few columns a kernel that goes along rows is slow; they are taken down the columns instead, or as they are.
+NARROW = 16
+
 FAMILY = "privet.training.per_example.rules"
 Grads: TypeAlias = dict[str, Tensor]
 
@@ -71,10 +74,6 @@ class Rule(ABC):
 def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
     """Sum over parameters of the squared norm of each example's gradient, in single precision at least."""
     return torch.stack([row_squares(wide(grad)) for grad in grads.values()]).sum(0)
-
-
-# Of so few columns a kernel that goes along rows is slow; they are taken down the columns instead, or as they are.
-NARROW = 16
 
 
 def row_squares(tensor: Tensor) -> Tensor:
