@@ -1,5 +1,5 @@
 """``python -m privet``."""
 
-from privet.cli.main import run
+from privet.cli.main import program
 
-run()
+program()

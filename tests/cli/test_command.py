@@ -188,6 +188,18 @@ def test_help_names_every_noun(privet) -> None:
     assert privet("--version").out.startswith("privet ")
 
 
+def test_ctrl_c_inside_exec_ends_with_the_same_code() -> None:
+    """CPython 3.11 marks a process whose ``exec`` was interrupted, and kills it at its end."""
+    stopped = (
+        "import privet.cli.main as m\ndef app(**_):\n    exec('raise KeyboardInterrupt')\nm.app = app\nm.program()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(main.__file__).parents[2])}
+    ended = subprocess.run(
+        [sys.executable, "-c", stopped], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, "privet: stopped" in ended.stderr) == (130, True)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 def test_ctrl_c_leaves_a_consistent_ledger_and_a_study_that_goes_on(tmp_path: Path) -> None:
     """A real process, stopped when its first claim is in the book."""

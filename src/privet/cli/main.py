@@ -6,6 +6,7 @@ the ledger; 70 a fault of Privet; 130 stopped with Ctrl-C.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Annotated
@@ -61,8 +62,26 @@ def exit_code(error: PrivetError) -> int:
     return 2
 
 
+def program() -> None:
+    """Entry point of the ``privet`` command: ``run`` in a process of its own.
+
+    A Ctrl-C that falls into a call of ``exec``, as when dataclasses are made, leaves a mark by which CPython kills
+    itself at its end, although the interrupt was handled. So a process that was stopped ends before that.
+    """
+    try:
+        run()
+    except SystemExit as ending:
+        if ending.code == STOPPED:
+            for stream in (sys.stdout, sys.stderr):
+                # Whoever read it may be gone.
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(STOPPED)
+        raise
+
+
 def run() -> None:
-    """Entry point of the ``privet`` command."""
+    """Call what the command line says and end with its exit code."""
     try:
         code = app(standalone_mode=False)
     except click.ClickException as error:
@@ -92,4 +111,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    run()
+    program()
