@@ -188,15 +188,15 @@ def test_help_names_every_noun(privet) -> None:
     assert privet("--version").out.startswith("privet ")
 
 
-def test_ctrl_c_inside_exec_ends_with_the_same_code() -> None:
-    """CPython 3.11 marks a process whose ``exec`` was interrupted, and kills it at its end."""
-    stopped = (
-        "import privet.cli.main as m\ndef app(**_):\n    exec('raise KeyboardInterrupt')\nm.app = app\nm.program()"
+def test_ctrl_c_inside_exec_ends_with_the_same_code(tmp_path: Path) -> None:
+    """CPython marks a process whose ``exec`` was interrupted, and one begun by -m kills itself at its end."""
+    (tmp_path / "stopped.py").write_text(
+        "import privet.cli.main as m\ndef app(**_):\n    exec('raise KeyboardInterrupt')\nm.app = app\nm.program()\n",
+        encoding="utf-8",
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(main.__file__).parents[2])}
-    ended = subprocess.run(
-        [sys.executable, "-c", stopped], env=environment, capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, "PYTHONPATH": f"{Path(main.__file__).parents[2]}{os.pathsep}{tmp_path}"}
+    command = [sys.executable, "-m", "stopped"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, "privet: stopped" in ended.stderr) == (130, True)
 
 
