@@ -64,9 +64,10 @@ format: $(DEV)
 bench: $(DEV) $(PEERS)/.installed bench-deidentify
 	$(BIN)/python benchmarks/run.py --peer-python $(PEERS)/bin/python
 
-# Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about fifteen minutes.
+# Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about twenty-five minutes.
 bench-training: $(DEV) $(PEERS)/.installed
 	$(BIN)/python benchmarks/training.py --peer-python $(PEERS)/bin/python
+	$(BIN)/python benchmarks/training_memory.py --peer-python $(PEERS)/bin/python
 
 bench-utility: $(DEV)
 	$(BIN)/python benchmarks/utility.py

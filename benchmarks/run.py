@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # Accuracy takes an hour and is measured by ``make bench-utility``; the rest have peers of their own or long runs, and
 # are measured by ``make bench-deidentify``.
-APART = {"utility", "anonymity", "detection", "operators", "deidentify", "vault"}
+APART = {"utility", "anonymity", "detection", "operators", "deidentify", "vault", "training_memory"}
 NOT_BENCHMARKS = {
     "adult",
     "run",
@@ -25,7 +25,6 @@ NOT_BENCHMARKS = {
     "peers",
     "drawing",
     "training_models",
-    "training_memory",
     "training_peer",
     "utility_tasks",
 }

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -34,7 +33,6 @@ from privet.training.noise_law import IndependentNoise
 from privet.training.per_example.piece import Piece
 from privet.training.sampling import PoissonSampling
 from privet.training.training_plan import TrainingPlan
-from training_memory import measured
 from training_models import EPOCHS, Problem, problems
 from training_peer import many, plain, plain_epoch
 
@@ -171,20 +169,11 @@ def private_epoch(problem: Problem, *, by_fit: bool) -> Callable[[], None]:
     return whole
 
 
-def memory_of(name: str, peer_python: str | None) -> dict[str, tuple[float, float] | None]:
-    """Mebibytes that two and five steps add, by engine."""
-    ours = {who: measured(sys.executable, who, name) for who in ("plain", "Privet", "Privet lean")}
-    if peer_python is None:
-        return ours
-    return ours | {who: measured(peer_python, who, name) for who in ("Opacus hooks", "Opacus ghost")}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--only", default="")
-    parser.add_argument("--no-memory", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     names = [name for name in problems() if options.only in name]
@@ -204,23 +193,14 @@ def main() -> None:
         parts = [[name, *values.values()] for name, values in epochs.items()]
         text += show("CPU milliseconds of an epoch of 20 batches, the loader's work included", columns=["model", *whos],
                      rows=parts)  # fmt: skip
-    memory = {} if options.no_memory else {name: memory_of(name, options.peer_python) for name in names}
-    if memory:
-        whos = list(next(iter(memory.values())))
-        parts = [[name, *(cell(found_of.get(who)) for who in whos)] for name, found_of in memory.items()]
-        text += show("Memory added by steps, MiB: after two / after five", columns=["model", *whos], rows=parts)
     if not options.only:
-        keep("training", {"ratios": found, "epochs_ms": epochs, "memory_mib": memory}, packages=["torch"])
+        keep("training", {"ratios": found, "epochs_ms": epochs}, packages=["torch"])
         (RESULTS / "training.md").write_text(text, encoding="utf-8")
         (RESULTS / "training.svg").write_text(bars(title, found, columns=columns), encoding="utf-8")
 
 
 def goal_of(name: str) -> float:
     return next(goal for part, goal in GOALS.items() if part in name)
-
-
-def cell(pair: tuple[float, float] | None) -> str:
-    return "refused" if pair is None else f"{pair[0]:.0f} / {pair[1]:.0f}"
 
 
 if __name__ == "__main__":

@@ -1,15 +1,22 @@
-"""Memory that training steps add to a process: one process for each engine and model.
+"""Memory that training steps add to a process, beside Opacus: a process for each engine and model, medians of three.
 
-python benchmarks/training_memory.py WHO MODEL     (by the Python of WHO; prints mebibytes after 2 and after 5 steps)
+    python benchmarks/training_memory.py [--peer-python PATH] [--only MODEL]
+
+With WHO and MODEL it measures one of them in this process, by the Python of WHO.
 """
 
 from __future__ import annotations
 
+import argparse
+import inspect
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import torch
+
+RUNS = 3
 
 
 def added(who: str, model: str) -> tuple[float, float]:
@@ -40,16 +47,48 @@ def _peak() -> float:
 
 
 def measured(python: str, who: str, model: str) -> tuple[float, float] | None:
-    """The same, in a process of its own; None where the engine refuses the model."""
-    here = Path(__file__)
+    """The same in processes of their own, medians; None where the engine refuses the model."""
+    here = Path(__file__).absolute()
     # Not resolved: an environment's Python is a link, and knows by its own place what it has.
-    command = [str(Path(python).absolute()), str(here.absolute()), who, model]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=here.absolute().parent, check=False)
-    if done.returncode:
-        return None
-    two, five = map(float, done.stdout.split()[-2:])
+    command = [str(Path(python).absolute()), str(here), who, model]
+    pairs = []
+    for _ in range(RUNS):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=here.parent, check=False)
+        if done.returncode:
+            return None
+        pairs.append(tuple(map(float, done.stdout.split()[-2:])))
+    two, five = (statistics.median(side) for side in zip(*pairs, strict=True))
     return two, five
 
 
+def cell(pair: tuple[float, float] | None, plain: tuple[float, float]) -> str:
+    return "refused" if pair is None else f"{pair[0]:.0f} / {pair[1]:.0f} ({pair[1] / plain[1]:.2f})"
+
+
+def main(only: str, peer_python: str | None) -> None:
+    from measuring import RESULTS, keep, show
+    from training_models import problems
+
+    pythons = dict.fromkeys(("plain", "Privet", "Privet lean"), sys.executable)
+    pythons |= dict.fromkeys(("Opacus hooks", "Opacus ghost"), peer_python) if peer_python else {}
+    names = [name for name in problems() if only in name]
+    found = {name: {who: measured(python, who, name) for who, python in pythons.items()} for name in names}
+    rows = [[name, *(cell(pair, pairs["plain"]) for pair in pairs.values())] for name, pairs in found.items()]
+    title = "Memory added by steps, MiB: after two / after five (times plain), medians of three processes"
+    text = show(title, columns=["model", *pythons], rows=rows)
+    if not only:
+        keep("training_memory", found, packages=["torch"])
+        (RESULTS / "training_memory.md").write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(*added(sys.argv[1], sys.argv[2]))
+    parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__ or ""))
+    parser.add_argument("who", nargs="?")
+    parser.add_argument("model", nargs="?")
+    parser.add_argument("--peer-python")
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    if options.who:
+        print(*added(options.who, options.model))
+    else:
+        main(options.only, options.peer_python)
