@@ -21,6 +21,7 @@ from privet.training.per_example.scratch import empty
 
 # Which way is quicker depends on the batch's size only roughly.
 _MANY = 16
+_WHOLE = 16 << 20  # bytes
 # Examples whose patches are laid out at once: few enough for the cache.
 _COLUMNS = 8
 
@@ -65,9 +66,10 @@ class Convolution(Rule):
         made = empty("weight", (len(x), *module.weight.shape), x)
         key = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation, len(x) > _MANY)
         if key not in self._quickest:
-            # More at once would be a little quicker for some, but needs the memory of a whole batch twice.
-            sizes = [most for most in dict.fromkeys((min(len(x), 32), 8, 1)) if most <= len(x)]
-            ways: list[Callable[..., None]] = [partial(self._by_groups, most=most) for most in sizes]
+            # A whole batch at once needs its memory twice.
+            most = len(x) if sum(map(_bytes, (padded, g, made))) <= _WHOLE else 32
+            sizes = [size for size in dict.fromkeys((min(len(x), most), 8, 1)) if size <= len(x)]
+            ways: list[Callable[..., None]] = [partial(self._by_groups, most=size) for size in sizes]
             ways += [self._by_columns] if _unfolds(module, x) else []
             times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
             self._quickest[key] = ways[times.index(min(times))] if len(x) else ways[0]
@@ -122,6 +124,10 @@ class Convolution(Rule):
         )
         result: Tensor = found
         return result
+
+
+def _bytes(tensor: Tensor) -> int:
+    return int(tensor.numel()) * int(tensor.element_size())
 
 
 def _unfolds(module: Any, x: Tensor) -> bool:
