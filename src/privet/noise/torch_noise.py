@@ -52,7 +52,8 @@ def gaussian_vector(size: int, *, stddev: float, noise: NoiseSource, device: Any
     """
     check_stddev(stddev)
     if size <= MOST:
-        return _few(size, stddev=stddev, noise=noise).to(device)
+        made = _few(size, stddev=stddev, noise=noise)
+        return made if made.device == torch.device(device) else made.to(device)
     return fill_gaussian_(torch.empty(size, device=device, dtype=torch.float32), stddev=stddev, noise=noise)
 
 

@@ -83,7 +83,7 @@ class IndependentNoise:
             )
 
     def multiplier(self, step: int) -> float:
-        return self.schedule.at(step)
+        return self.noise_multiplier.at(step)  # type: ignore[union-attr]  # a number has become a schedule
 
     def scale(self, sampling: Sampling, *, steps: int) -> float:
         return 1.0

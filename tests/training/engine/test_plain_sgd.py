@@ -11,7 +11,9 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
 
-from privet.training.engine.plain_sgd import stepped  # noqa: E402
+from privet.training.engine import plain_sgd  # noqa: E402
+
+stepped = torch.no_grad()(plain_sgd.stepped)
 
 
 def optimizers(**options):

@@ -29,7 +29,8 @@ def watched(module: nn.Module, x) -> Watch:
     watch = Watch(module)
     watch.guard()
     begin(watch, x, 0)
-    watch(x).sum().backward()
+    with torch.enable_grad():
+        watch(x).sum().backward()
     watch.clipped_sum(clip_norm=1.0)
     return watch
 
@@ -43,11 +44,13 @@ def both_ways(module: nn.Module, x, y, criterion: PrivateCriterion):
     plain = watched(copy.deepcopy(module), x)
     quick = watched(module, x)
     begin(quick, x, 1)
-    assert quick.run(x, lambda out: criterion.slope(out, y))
+    with torch.no_grad():
+        assert quick.run(x, lambda out: criterion.slope(out, y))
+        found = quick.clipped_sum(clip_norm=0.5)
     begin(plain, x, 1)
     out = plain(x)
     torch.stack([criterion(out[i : i + 1], y[i : i + 1]) for i in range(len(x))]).sum().backward()
-    found, told = quick.clipped_sum(clip_norm=0.5), plain.clipped_sum(clip_norm=0.5)
+    told = plain.clipped_sum(clip_norm=0.5)
     pairs = zip(module.parameters(), plain.module.parameters(), strict=True)
     return found.norms, told.norms, [(found.sums.get(ours), told.sums.get(theirs)) for ours, theirs in pairs]
 
@@ -135,6 +138,7 @@ def test_outputs_in_a_loop_of_one_s_own_can_be_viewed_as_before() -> None:
     assert watch(x).view(-1).shape == (10,)
 
 
+@torch.no_grad()
 def test_a_batch_is_taken_once() -> None:
     x = torch.randn(3, 6)
     watch = watched(nn.Sequential(nn.Linear(6, 2)), x)
@@ -152,6 +156,7 @@ def test_a_batch_is_taken_once() -> None:
         watch.run(x[:2], slope)
 
 
+@torch.no_grad()
 def test_each_example_s_gradient_can_be_had_from_it() -> None:
     x = torch.randn(3, 6)
     module = nn.Sequential(nn.Linear(6, 2))
@@ -162,6 +167,7 @@ def test_each_example_s_gradient_can_be_had_from_it() -> None:
     torch.testing.assert_close(each, x[:, None, :].expand(3, 2, 6))
 
 
+@torch.no_grad()
 def test_dropout_is_drawn_in_training_alone() -> None:
     x = torch.ones(2000, 6)
     module = nn.Sequential(nn.Linear(6, 1, bias=False), nn.Dropout(0.25), nn.Linear(1, 1))

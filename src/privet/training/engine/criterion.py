@@ -39,6 +39,7 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
         self.each = copy.copy(criterion)
         self.each.reduction = "none"
         self.reduction = reduction
+        self._plain = _is_plain(self.each)
 
     def forward(self, outputs: Any, targets: Any, *, shape: Sequence[int] | None = None) -> Tensor:
         single = self._single(outputs, targets, shape=shape)
@@ -46,7 +47,7 @@ class PrivateCriterion(nn.Module):  # type: ignore[misc]
 
     def slope(self, outputs: Tensor, targets: Any) -> Tensor:
         """Gradient of every example's own loss by the outputs, without a graph. Shapes: those of ``outputs``."""
-        found = _less_right_class(outputs, targets) if _is_plain(self.each) and outputs.dim() == 2 else None
+        found = _less_right_class(outputs, targets) if self._plain and outputs.dim() == 2 else None
         if found is not None:
             return found
         with torch.enable_grad():
@@ -105,7 +106,7 @@ def _less_right_class(outputs: Tensor, targets: Any) -> Tensor | None:
     """Probabilities less one at the class that is right; None if not every target is a class, as -100 to be ignored."""
     if not isinstance(targets, Tensor) or targets.dtype is not torch.int64 or targets.dim() != 1:
         return None
-    if targets.device.type != "cpu" and not bool(((targets >= 0) & (targets < outputs.shape[1])).all()):
+    if not targets.is_cpu and not bool(((targets >= 0) & (targets < outputs.shape[1])).all()):
         # Elsewhere an index that is not there is no error that one recovers from.
         return None
     # A softmax over few classes is ten times as quick down the columns of their transpose.

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch._utils import _unflatten_dense_tensors
 
 from privet.core.protocols import NoiseSource
 from privet.noise.torch_noise import gaussian_vector
@@ -75,8 +76,7 @@ class WholeGradients:
 
 def write_means(parameters: list[nn.Parameter], sums: Sums, flat: Tensor, *, expected: float) -> None:
     """Add the sums to ``flat``, which becomes the memory of the gradients, and divide by ``expected``."""
-    cut = flat.split([p.numel() for p in parameters])
-    pieces = [piece if p.dim() == 1 else piece.view(p.shape) for piece, p in zip(cut, parameters, strict=True)]
+    pieces = _unflatten_dense_tensors(flat, parameters)
     for parameter, piece in zip(parameters, pieces, strict=True):
         total = sums.get(parameter)
         if total is not None:

@@ -31,20 +31,16 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         self.wrapped = module
         refuse(list(refusals(module)))
         self._norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
-        self._watch = watch or Watch(module, memory=memory)
+        self.watch = watch or Watch(module, memory=memory)
         self._losses = OwnLosses(module, reduction=loss_reduction)
         self._last = _Last()
-
-    @property
-    def watch(self) -> Watch:
-        return self._watch
 
     @property
     def passed(self) -> Piece | None:
         return self._last.piece
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        watch, last = self._watch, self._last
+        watch, last = self.watch, self._last
         if self._norms and any(map(mixes_a_batch, self._norms)):
             refuse(list(refusals(self.wrapped)))
         if not torch.is_grad_enabled():
@@ -62,20 +58,20 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
 
     def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
         """See ``Watch.run``."""
-        done = self._watch.run(x, slope)
+        done = self.watch.run(x, slope)
         if done:
-            self._last.piece = self._watch.piece
+            self._last.piece = self.watch.piece
         return done
 
     def _taken_apart(self, places: tuple[int, ...], args: Any, kwargs: Any) -> Any:
         with self._losses.taken_apart():
-            out = self._watch(*args, **kwargs)
+            out = self.watch(*args, **kwargs)
         return self._losses.joined(out, places)
 
     def forget(self) -> None:
         """Drop recorded gradients, as ``zero_grad`` does, but no pass whose backward pass is still to come."""
-        if not self._watch.awaits:
-            self._watch.forget()
+        if not self.watch.awaits:
+            self.watch.forget()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         self.forget()
@@ -88,7 +84,7 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
 
     def to_standard_module(self) -> nn.Module:
         """The plain module, no longer watched."""
-        self._watch.release()
+        self.watch.release()
         return self.wrapped
 
     def __getattr__(self, name: str) -> Any:

@@ -63,8 +63,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self._sums: dict[nn.Parameter, Tensor] = {}
         self._number: int | None = None
         self._hooks: list[Hook] = []
-        # Whether the gradients of this step are those of sums, whatever the loop's own losses are.
-        self._own_losses = False
+        self._stepped = False
         self._later: float | None = None
 
     def begin(self, steps: Steps) -> None:
@@ -127,15 +126,17 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
 
         ``slope`` gives the gradient of every example's own loss from the module's output.
         """
-        self._module.forget()
-        done = self._module.run(x, slope)
-        if done:
-            self._own_losses = True
-            try:
-                self.step()
-            finally:
-                self._own_losses = False
-        return done
+        # In a third of the time that no_grad takes.
+        with torch.set_grad_enabled(False):
+            if self._module.watch.holds:
+                self._module.forget()
+            if not self._module.run(x, slope):
+                return False
+            self._advance(mean=False)
+        # What a scheduler's wrapper of ``step`` notes.
+        self._opt_called = True
+        self._end()
+        return True
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Clip, add noise, divide by the expected batch size, and step; an empty batch is noise alone.
@@ -143,19 +144,29 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         After a piece of a batch that is not its last, clip only.
         """
         loss = closure() if closure is not None else None
-        steps = self._begun()
-        self._refuse_late_ones()
         self._refuse_other_passes()
         with torch.no_grad():
-            number, complete = self._gather()
-            if not complete:
-                return loss
+            complete = self._advance(mean=self._mean)
+        if complete:
+            self._end()
+        return loss
+
+    def _advance(self, *, mean: bool) -> bool:
+        """From a piece's recorded losses, or their ``mean``, to the step; whether the piece was its batch's last."""
+        steps = self._begun()
+        self._refuse_late_ones()
+        number, complete = self._gather(mean=mean)
+        if complete:
             self._put(steps.next(number=number), step=steps.done - 1)
-        if not (self._whole and stepped(self.original_optimizer)):
+            self._stepped = self._whole and stepped(self.original_optimizer)
+        return complete
+
+    def _end(self) -> None:
+        """What may be somebody else's, and is done as they left it: with gradients on or off."""
+        if not self._stepped:
             self.original_optimizer.step()
         for hook in self._hooks:
             hook(self)
-        return loss
 
     def state_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = self.original_optimizer.state_dict()
@@ -186,7 +197,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
                 "the batch did not go through the module that make_private gave back; call that one in the loop"
             )
 
-    def _gather(self) -> tuple[int | None, bool]:
+    def _gather(self, *, mean: bool) -> tuple[int | None, bool]:
         """Add a piece's clipped sums to those of its batch. Gives the batch's number and whether it is complete."""
         watch = self._module.watch
         piece = watch.piece
@@ -198,7 +209,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
             self._number = number
         if self._later is not None and not self._sums:
             self.clipper.clip_norm, self._later = self._later, None
-        scale = watch.batch_size if self._mean and not self._own_losses else 1.0
+        scale = watch.batch_size if mean else 1.0
         found = self.clipper.clip(watch, scale=scale, units=None if piece is None else piece.units)
         if not self._sums:
             self._sums = found.sums

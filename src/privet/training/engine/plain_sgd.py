@@ -15,28 +15,30 @@ def stepped(optimizer: torch.optim.Optimizer) -> bool:
     """Do what ``optimizer.step()`` does, bit for bit, if it is SGD with momentum at most; else False, and nothing.
 
     Hooks, a step that somebody has replaced, and gradients that are missing are left to the optimizer itself.
+    Gradients must be off.
 
     >>> weight = torch.nn.Parameter(torch.ones(2))
     >>> weight.grad = torch.ones(2)
-    >>> stepped(torch.optim.SGD([weight], lr=0.5)), weight.tolist()
-    (True, [0.5, 0.5])
+    >>> with torch.no_grad():
+    ...     stepped(torch.optim.SGD([weight], lr=0.5))
+    True
+    >>> weight.tolist()
+    [0.5, 0.5]
     """
     if type(optimizer) is not torch.optim.SGD or _is_watched(optimizer):
         return False
     found = [_moves(optimizer, group) for group in optimizer.param_groups]
     if None in found:
         return False
-    with torch.no_grad():
-        for group, moves in zip(optimizer.param_groups, found, strict=True):
-            parameters, grads, velocities = moves or ([], [], [])
-            if velocities:
-                torch._foreach_mul_(velocities, group["momentum"])
-                torch._foreach_add_(velocities, grads)
-            if parameters:
-                torch._foreach_add_(parameters, velocities or grads, alpha=-group["lr"])
-    if _scheduled(optimizer):
-        # What a scheduler's own wrapper notes, to warn of a scheduler that steps first.
-        optimizer._opt_called = True
+    for group, moves in zip(optimizer.param_groups, found, strict=True):
+        parameters, grads, velocities = moves or ([], [], [])
+        if velocities:
+            torch._foreach_mul_(velocities, group["momentum"])
+            torch._foreach_add_(velocities, grads)
+        if parameters:
+            torch._foreach_add_(parameters, velocities or grads, alpha=-group["lr"])
+    # What a scheduler's own wrapper notes, to warn of a scheduler that steps first.
+    optimizer._opt_called = True
     return True
 
 
@@ -49,10 +51,14 @@ def _moves(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> Moves | N
         return None
     if group["fused"] or not isinstance(group["lr"], float):
         return None
-    parameters = [parameter for parameter in group["params"] if parameter.requires_grad]
-    grads = [parameter.grad for parameter in parameters]
-    if any(grad is None or grad.is_sparse for grad in grads):
-        return None
+    parameters, grads = [], []
+    for parameter in group["params"]:
+        if parameter.requires_grad:
+            grad = parameter.grad
+            if grad is None or grad.is_sparse:
+                return None
+            parameters.append(parameter)
+            grads.append(grad)
     if not group["momentum"]:
         return parameters, grads, []
     velocities = [optimizer.state.get(parameter, {}).get("momentum_buffer") for parameter in parameters]

@@ -20,9 +20,11 @@ def of_call(calls: list[Call]) -> list[Seen]:
     if any(use.x.shape[1] != 1 or use.x.dtype is not torch.float32 or use.g is None for use in calls[0].uses):
         return []
     layers = calls[0].owner.module._modules
+    names = [use.weight.partition(".")[0] for use in calls[0].uses]
     return [
-        Seen(layers[use.weight.partition(".")[0]], use.x.squeeze(1), _squeezed(use.g)) for use in calls[0].uses
-    ]  # fmt: skip
+        Seen(name, layers[name], use.x.squeeze(1), _squeezed(use.g))
+        for name, use in zip(names, calls[0].uses, strict=True)
+    ]
 
 
 def norms_of(seen: list[Seen], *, scale: float) -> Tensor | None:
@@ -32,13 +34,13 @@ def norms_of(seen: list[Seen], *, scale: float) -> Tensor | None:
     """
     total: Tensor | None = None
     for layer in seen:
-        weight, bias = layer.trained
-        if weight or bias:
-            own = _squares(layer.slope())
-            if weight:
-                inputs = _squares(layer.x)
-                own = torch.addcmul(own, own, inputs) if bias else own.mul_(inputs)
-            total = own if total is None else total.add_(own)
+        if layer.weight is None and layer.bias is None:
+            continue
+        own = _squares(layer.g)
+        if layer.weight is not None:
+            inputs = _squares(layer.x)
+            own = own.mul_(inputs) if layer.bias is None else torch.addcmul(own, own, inputs)
+        total = own if total is None else total.add_(own)
     norms = torch.zeros(0) if total is None else total.sqrt_()
     if scale != 1.0:
         norms.mul_(scale)
@@ -50,13 +52,13 @@ def weighted(seen: list[Seen], factors: Tensor, *, own: bool) -> ByParameter:
     made: ByParameter = {}
     column = factors.unsqueeze(1)
     for layer in seen:
-        weight, bias = layer.trained
-        if weight or bias:
-            g = layer.slope().mul_(column) if own else layer.slope() * column
-            if weight:
-                made[layer.parameter("weight")] = g.t() @ layer.x
-            if bias:
-                made[layer.parameter("bias")] = g.sum(0)
+        if layer.weight is None and layer.bias is None:
+            continue
+        g = layer.g.mul_(column) if own else layer.g * column
+        if layer.weight is not None:
+            made[layer.weight] = g.t() @ layer.x
+        if layer.bias is not None:
+            made[layer.bias] = g.sum(0)
     return made
 
 

@@ -130,6 +130,9 @@ def _probe(module: nn.Module, owners: list[Owner], args: tuple[Any, ...], kwargs
             seen = all(a.batch == 2 and b.batch == 3 for a, b in pairs)
         if leaked or len(two) != len(three) or not seen:
             moved.append(owner)
+    for calls, _ in passes:
+        for call in calls:
+            call.drop()
     return moved
 
 

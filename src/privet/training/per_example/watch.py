@@ -48,6 +48,8 @@ class Watch:
         self._reader: Reader | None = None
         self._batches: _Batches | None = None
         self._whole: WholePass | None = None
+        # What came last; None before any.
+        self.piece: Piece | None = None
 
     def guard(self) -> None:
         """From now on record only whole batches that were begun, each for one step: what a plan accounts for."""
@@ -59,15 +61,16 @@ class Watch:
         calls = self._tape.calls if self._tape is not None else []
         return bool(calls) and not any(call.reached for call in calls)
 
+    @property
+    def holds(self) -> bool:
+        """Whether anything is recorded."""
+        return self._whole is not None or (self._tape is not None and bool(self._tape.calls))
+
     def begin(self, piece: Piece) -> None:
         """These examples come next."""
         if self._batches is not None:
-            self._batches.begin(piece)
-
-    @property
-    def piece(self) -> Piece | None:
-        """What came last; None before any."""
-        return None if self._batches is None else self._batches.piece
+            self.piece = piece
+            self._batches.begin(piece.size)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.batch_size = size_of((args, kwargs))
@@ -95,7 +98,7 @@ class Watch:
     def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
         """A pass and its backward pass without autograd, where the whole module is a chain; else False, and no pass.
 
-        ``slope`` gives the gradient of the loss from the output.
+        ``slope`` gives the gradient of the loss from the output. Gradients must be off, until the sum is taken.
         """
         tape = self._tape
         if tape is None or self._batches is None or len(tape.owners) != 1 or not x.dim():
@@ -113,8 +116,7 @@ class Watch:
         if problem is not None:
             raise PermitError(problem)
         self._whole = WholePass(owner)
-        with torch.no_grad():
-            self._whole.run(x, slope)
+        self._whole.run(x, slope)
         return True
 
     def _unrecorded(self, args: Any, kwargs: Any) -> Any:
@@ -130,8 +132,7 @@ class Watch:
         """See ``clipping.factored_sum``."""
         whole, self._whole = self._whole, None
         if whole is not None and self._batches is not None:
-            with torch.no_grad():
-                quick = whole.factored_sum(factors_of, scale=scale)
+            quick = whole.factored_sum(factors_of, scale=scale)
             if quick is not None:
                 self._batches.step()
                 return quick
@@ -198,10 +199,9 @@ class _Batches:
 
     def __init__(self) -> None:
         self._number, self._size, self._recorded, self._stepped = 0, 0, 0, 0
-        self.piece: Piece | None = None
 
-    def begin(self, piece: Piece) -> None:
-        self._number, self._size, self.piece = self._number + 1, piece.size, piece
+    def begin(self, size: int) -> None:
+        self._number, self._size = self._number + 1, size
 
     def problem(self, size: int, *, going_on: bool) -> str | None:
         """Why a pass over so many examples may not be recorded; None if it may, and then it counts as recorded."""
@@ -249,6 +249,7 @@ def refuse_mixing(module: nn.Module, owners: list[Owner], args: Any, kwargs: Any
             one_args, one_kwargs = tree_map(lambda leaf, n=number: _only(leaf, n), (own_args, own_kwargs))
             _backward(module(*one_args, **one_kwargs), [weight[number : number + 1] for weight in weights])
             _compare(module, together, number)
+        tape.clear()
 
 
 def _backward(out: Any, weights: list[Tensor] | None) -> list[Tensor]:

@@ -5,8 +5,7 @@ The layers have rules of their own, too; a chain has less to record between them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
@@ -30,32 +29,22 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Slope]] = 
 }
 
 
-@dataclass(slots=True, eq=False)
 class Seen:
-    """A linear layer's input, and the gradient of its output once the way back has come by. Shapes: (B, ..., d)."""
+    """A linear layer's input, and the gradient of its output once the way back has come by. Shapes: (B, ..., d).
 
-    module: nn.Module
-    x: Tensor
-    g: Tensor | None = None
+    ``weight`` and ``bias`` are None where they are not trained.
+    """
+
+    __slots__ = ("bias", "g", "module", "name", "weight", "x")
+
+    def __init__(self, name: str, module: nn.Module, x: Tensor, g: Any = None) -> None:
+        self.name, self.module, self.x, self.g = name, module, x, g
+        weight, bias = module._parameters["weight"], module._parameters["bias"]
+        self.weight = weight if weight.requires_grad else None
+        self.bias = bias if bias is not None and bias.requires_grad else None
 
     def reach(self, g: Tensor) -> None:
         self.g = g
-
-    def slope(self) -> Tensor:
-        """The gradient. Errors: ValueError before the way back."""
-        if self.g is None:
-            raise ValueError("no backward pass has come by this layer")
-        return self.g
-
-    @property
-    def trained(self) -> tuple[bool, bool]:
-        """Whether weight and bias are."""
-        bias = self.parameter("bias")
-        return self.parameter("weight").requires_grad, bias is not None and bias.requires_grad
-
-    def parameter(self, name: str) -> Any:
-        """Without the search that a module's attributes take."""
-        return self.module._parameters[name]
 
 
 class Reporting:
@@ -71,7 +60,7 @@ class Reporting:
         self.use.reach(_three(g))
 
 
-Layers: TypeAlias = list[tuple[str, nn.Module]]
+Layers: TypeAlias = Collection[tuple[str, nn.Module]]
 See: TypeAlias = Callable[[str, nn.Module, Tensor], Any]
 # Layers on the way forward, each with what the way back needs of it.
 Way: TypeAlias = list[tuple[nn.Module, Any]]
@@ -82,20 +71,21 @@ def forward(layers: Layers, x: Tensor, see: See) -> tuple[Tensor, Way]:
     way: Way = []
     own = False  # whether the tensor at hand may be overwritten
     for name, layer in layers:
-        if isinstance(layer, nn.Linear):
+        kind = type(layer)
+        if kind is nn.Linear:
             way.append((layer, see(name, layer, x)))
             x = _linear(layer, x)
-        elif isinstance(layer, nn.Flatten):
+        elif kind is nn.Flatten:
             way.append((layer, x.shape))
             x = x.flatten(1)
             continue
-        elif isinstance(layer, nn.Dropout):
+        elif kind is nn.Dropout:
             if not layer.training or not layer.p:
                 continue
             x, kept = torch.native_dropout(x, layer.p, True)
             way.append((layer, kept))
         else:
-            x = _ACTIVATIONS[type(layer)][0](x if own else x.clone())
+            x = _ACTIVATIONS[kind][0](x if own else x.clone())
             way.append((layer, x))
         own = True
     return (x if own else x.clone()), way
@@ -103,22 +93,30 @@ def forward(layers: Layers, x: Tensor, see: See) -> tuple[Tensor, Way]:
 
 def backward(way: Way, g: Tensor, *, below: bool) -> Tensor | None:
     """Every linear layer's ``see`` gets the gradient of its output; the input's is formed if asked for ``below``."""
-    left = sum(isinstance(layer, nn.Linear) for layer, _ in way)
+    lowest = None if below else _lowest(way)
     own = False  # whether the gradient at hand may be overwritten
     for layer, kept in reversed(way):
-        if isinstance(layer, nn.Linear):
+        kind = type(layer)
+        if kind is nn.Linear:
             kept.reach(g)
-            left -= 1
-            if not left and not below:
+            if layer is lowest:
                 return None
             g, own = g @ layer.weight.detach().to(g.dtype), True
-        elif isinstance(layer, nn.Flatten):
+        elif kind is nn.Flatten:
             g = g.view(kept)
-        elif isinstance(layer, nn.Dropout):
+        elif kind is nn.Dropout:
             g = _aten.native_dropout_backward(g, kept, 1 / (1 - layer.p) if layer.p < 1 else 0.0)
         else:
-            g, own = _ACTIVATIONS[type(layer)][1](g, kept, g if own else torch.empty_like(g)), True
+            g, own = _ACTIVATIONS[kind][1](g, kept, g if own else torch.empty_like(g)), True
     return g
+
+
+def _lowest(way: Way) -> nn.Module | None:
+    """The linear layer that the way back comes to last."""
+    for layer, _ in way:
+        if type(layer) is nn.Linear:
+            return layer
+    return None
 
 
 def _linear(layer: nn.Module, x: Tensor) -> Tensor:
