@@ -1,4 +1,4 @@
-"""Memory that training steps add to a process, beside Opacus: a process for each engine and model, medians of three.
+"""Memory that training steps add to a process, beside Opacus: a process for each engine and model, medians of five.
 
     python benchmarks/training_memory.py [--peer-python PATH] [--only MODEL]
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-RUNS = 3
+RUNS = 5
 
 
 def added(who: str, model: str) -> tuple[float, float]:
@@ -74,7 +74,7 @@ def main(only: str, peer_python: str | None) -> None:
     names = [name for name in problems() if only in name]
     found = {name: {who: measured(python, who, name) for who, python in pythons.items()} for name in names}
     rows = [[name, *(cell(pair, pairs["plain"]) for pair in pairs.values())] for name, pairs in found.items()]
-    title = "Memory added by steps, MiB: after two / after five (times plain), medians of three processes"
+    title = "Memory added by steps, MiB: after two / after five (times plain), medians of five processes"
     text = show(title, columns=["model", *pythons], rows=rows)
     if not only:
         keep("training_memory", found, packages=["torch"])

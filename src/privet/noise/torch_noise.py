@@ -53,13 +53,13 @@ def gaussian_vector(size: int, *, stddev: float, noise: NoiseSource, device: Any
     check_stddev(stddev)
     if size <= MOST:
         made = _few(size, stddev=stddev, noise=noise)
-        return made if made.device == torch.device(device) else made.to(device)
+        return made if getattr(device, "type", device) == "cpu" else made.to(device)
     return fill_gaussian_(torch.empty(size, device=device, dtype=torch.float32), stddev=stddev, noise=noise)
 
 
 def _few(size: int, *, stddev: float, noise: NoiseSource) -> Any:
     drawn = noise.single_normals(size)
-    drawn *= np.float32(stddev)
+    np.multiply(drawn, stddev, out=drawn)
     return torch.from_numpy(drawn)
 
 

@@ -18,7 +18,7 @@ from privet.training.per_example.piece import Piece
 from privet.training.per_example.reading import MEMORY, ByParameter, Reader
 from privet.training.per_example.rule import in_precision
 from privet.training.per_example.rules.chain import Chain
-from privet.training.per_example.scratch import Scratch
+from privet.training.per_example.scratch import Scratch, give_back_holes
 from privet.training.per_example.tape import Owner, Tape
 from privet.training.per_example.whole_pass import WholePass
 
@@ -48,6 +48,7 @@ class Watch:
         self._reader: Reader | None = None
         self._batches: _Batches | None = None
         self._whole: WholePass | None = None
+        self._first = True
         # What came last; None before any.
         self.piece: Piece | None = None
 
@@ -141,7 +142,7 @@ class Watch:
         if reader is None:
             return ClippedSum({}, torch.zeros(0))
         found = factored_sum(reader, factors_of, scale=scale)
-        reader.clear()
+        self._read(reader)
         return found
 
     def gradients(self) -> ByParameter:
@@ -150,8 +151,15 @@ class Watch:
         if reader is None:
             return {}
         found = grads_of_examples(reader)
-        reader.clear()
+        self._read(reader)
         return found
+
+    def _read(self, reader: Reader) -> None:
+        """Let go of a batch."""
+        reader.clear()
+        if self._first:
+            give_back_holes()
+            self._first = False
 
     def _recorded(self) -> Reader | None:
         """What a step takes; None if it takes nothing."""
