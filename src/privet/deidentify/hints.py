@@ -14,60 +14,78 @@ _LETTER = "a-zà-öø-ÿ"
 _WORD = re.compile(rf"(?<![{_LETTER}])[{_LETTER}]+(?:'[a-z]+)?")
 _NONE: frozenset[str] = frozenset()
 # Parts of a text that are looked at together; how much further a word that begins in one may reach, and a phrase.
-_BLOCK, _LONGEST, _REACH = 64, 24, 64
+_BLOCK, _LONGEST, _REACH = 128, 24, 64
 
 # A hint in a text: where it begins and ends, and the kinds it speaks of.
 Spoken = tuple[int, int, tuple[str, ...]]
 
 
 class Hints:
-    """The hint words of some kinds, by their first word."""
+    """The hint words of some kinds: those in Latin script by their first word, others by their first character."""
 
     def __init__(self, items: tuple[Recogniser, ...]) -> None:
-        self._phrases: dict[str, list[tuple[list[str], str]]] = defaultdict(list)
-        self._other: dict[str, list[str]] = defaultdict(list)
+        latin: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        other: dict[str, list[str]] = defaultdict(list)
         for item in items:
             for hint in item.hints:
-                self._add(hint, item.name)
-        others = "|".join(sorted(map(re.escape, self._other), key=len, reverse=True))
-        # Every place is looked at, so that it does not matter where a look begins.
-        self._others = re.compile(f"(?=({others}))" if others else "(?!)()")
-
-    def _add(self, hint: str, kind: str) -> None:
-        if any(character > "ÿ" for character in hint):
-            self._other[hint].append(kind)
-            return
-        first, *rest = hint.split("_")
-        self._phrases[first].append((rest, kind))
-        if not rest:
-            self._phrases[f"{first}s"].append((rest, kind))
+                if any(character > "ÿ" for character in hint):
+                    other[hint].append(item.name)
+                    continue
+                first, *rest = hint.split("_")
+                latin[first][hint].append(item.name)
+                if not rest:
+                    latin[f"{first}s"][f"{first}s"].append(item.name)
+        self._latin = {first: [(_phrase(hint), tuple(kinds)) for hint, kinds in hints.items()]
+                       for first, hints in latin.items()}  # fmt: skip
+        self._firsts = {first: _phrase(first) for first in self._latin}
+        self._other = {hint: tuple(kinds) for hint, kinds in other.items()}
+        self._others = _any_of(list(other))
 
     def spoken(self, lowered: str, start: int, end: int) -> list[Spoken]:
         """The hints that begin in a part of a text in small letters."""
         found: list[Spoken] = []
         # Most parts speak of nothing: that is told without a match object for each word.
-        if not self._phrases.keys().isdisjoint(_WORD.findall(lowered, start, end + _LONGEST)):
-            for match in _WORD.finditer(lowered, start, end + _LONGEST):
-                if match.start() < end and match.group() in self._phrases:
-                    found += self._phrase(lowered, match)
+        words = _WORD.findall(lowered, start, end + _LONGEST)
+        if not self._latin.keys().isdisjoint(words):
+            for word in self._latin.keys() & words:
+                for match in self._firsts[word].finditer(lowered, start, end + _LONGEST):
+                    if match.start() < end:
+                        found += self._phrases(lowered, word, match.start())
         if not lowered[start : end + _LONGEST].isascii():
             for match in self._others.finditer(lowered, start, end + _LONGEST):
-                if match.start() >= end:
-                    break
-                found.append((match.start(), match.end(1), tuple(self._other[match.group(1)])))
+                if match.start() < end:
+                    hint = match.group(match.lastindex or 0)
+                    found.append((match.start(), match.start() + len(hint), self._other[hint]))
         return found
 
-    def _phrase(self, lowered: str, first: re.Match[str]) -> list[Spoken]:
+    def _phrases(self, lowered: str, word: str, start: int) -> list[Spoken]:
         found: list[Spoken] = []
-        following: list[re.Match[str]] | None = None
-        for rest, kind in self._phrases[first.group()]:
-            if rest and following is None:
-                following = list(_WORD.finditer(lowered, first.end(), first.end() + _REACH))
-            if not rest:
-                found.append((first.start(), first.end(), (kind,)))
-            elif following is not None and [match.group() for match in following[: len(rest)]] == rest:
-                found.append((first.start(), following[len(rest) - 1].end(), (kind,)))
+        reach = start + len(word) + _REACH
+        for phrase, kinds in self._latin[word]:
+            match = phrase.match(lowered, start, reach)
+            if match is not None:
+                found.append((start, match.end(), kinds))
         return found
+
+
+def _phrase(hint: str) -> re.Pattern[str]:
+    """The words of a hint with anything but letters between them."""
+    words = [rf"{word}(?![a-z])" if "'" in word else rf"{word}(?![{_LETTER}]|'[a-z])" for word in hint.split("_")]
+    return re.compile(rf"(?<![{_LETTER}]){f'[^{_LETTER}]+'.join(words)}")
+
+
+def _any_of(hints: list[str]) -> re.Pattern[str]:
+    """Hints without words, the longest first. Only the first character is taken, for another may begin at the next."""
+    rest = defaultdict(list)
+    for hint in sorted(hints, key=len, reverse=True):
+        rest[hint[0]].append(hint)
+    if not rest:
+        return re.compile("(?!)()")
+    # One set of characters first: the search passes over all others at the speed of a memory scan.
+    looks = "|".join(
+        rf"(?<={first})(?<=(?=({'|'.join(map(re.escape, begun))})).)" for first, begun in rest.items()
+    )
+    return re.compile(f"[{''.join(map(re.escape, rest))}](?:{looks})")
 
 
 class Near:
