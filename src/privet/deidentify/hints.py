@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 
 from privet.deidentify.recogniser import Recogniser
@@ -10,82 +11,99 @@ from privet.deidentify.recogniser import Recogniser
 # How far before and after a place its words count, in characters.
 BEFORE, AFTER = 48, 24
 
-_LETTER = "a-zà-öø-ÿ"
-_WORD = re.compile(rf"(?<![{_LETTER}])[{_LETTER}]+(?:'[a-z]+)?")
 _NONE: frozenset[str] = frozenset()
-# Parts of a text that are looked at together; how much further a word that begins in one may reach, and a phrase.
-_BLOCK, _LONGEST, _REACH = 128, 24, 64
+# Parts of a text that are looked at together, and how far the other words of a phrase may reach.
+_BLOCK, _REACH = 2048, 64
+# One byte a character: Latin letters stay, and everything else is a space between words.
+_WORDS = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz" or 0xDF < code != 0xF7 else 32 for code in range(256))
 
 # A hint in a text: where it begins and ends, and the kinds it speaks of.
 Spoken = tuple[int, int, tuple[str, ...]]
+# A hint of several words: the words after the first, and the kinds it speaks of.
+_Phrase = tuple[list[bytes], tuple[str, ...]]
 
 
 class Hints:
-    """The hint words of some kinds: those in Latin script by their first word, others by their first character."""
+    """The hint words of some kinds: those in Latin script by their first word, all others in one pattern."""
 
     def __init__(self, items: tuple[Recogniser, ...]) -> None:
-        latin: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        latin: dict[str, list[str]] = defaultdict(list)
         other: dict[str, list[str]] = defaultdict(list)
         for item in items:
             for hint in item.hints:
-                if any(character > "ÿ" for character in hint):
-                    other[hint].append(item.name)
-                    continue
-                first, *rest = hint.split("_")
-                latin[first][hint].append(item.name)
-                if not rest:
-                    latin[f"{first}s"][f"{first}s"].append(item.name)
-        self._latin = {first: [(_phrase(hint), tuple(kinds)) for hint, kinds in hints.items()]
-                       for first, hints in latin.items()}  # fmt: skip
-        self._firsts = {first: _phrase(first) for first in self._latin}
+                (other if any(character > "ÿ" for character in hint) else latin)[hint].append(item.name)
+        self._phrases: dict[bytes, list[_Phrase]] = defaultdict(list)
+        for hint, kinds in latin.items():
+            first, *rest = hint.replace("'", "_'").encode("latin-1").split(b"_")
+            self._phrases[first].append((rest, tuple(kinds)))
+            if not rest:
+                self._phrases[first + b"s"].append((rest, tuple(kinds)))
         self._other = {hint: tuple(kinds) for hint, kinds in other.items()}
         self._others = _any_of(list(other))
 
     def spoken(self, lowered: str, start: int, end: int) -> list[Spoken]:
-        """The hints that begin in a part of a text in small letters."""
+        """The hints that begin in a part of a text in small letters, from left to right."""
         found: list[Spoken] = []
-        # Most parts speak of nothing: that is told without a match object for each word.
-        words = _WORD.findall(lowered, start, end + _LONGEST)
-        if not self._latin.keys().isdisjoint(words):
-            for word in self._latin.keys() & words:
-                for match in self._firsts[word].finditer(lowered, start, end + _LONGEST):
-                    if match.start() < end:
-                        found += self._phrases(lowered, word, match.start())
-        if not lowered[start : end + _LONGEST].isascii():
-            for match in self._others.finditer(lowered, start, end + _LONGEST):
+        # A character before, and after the end as many as a phrase may have.
+        first = max(0, start - 1)
+        part = lowered[first : end + 2 * _REACH]
+        spaced = b" %b " % part.encode("latin-1", "replace").translate(_WORDS)
+        for word in self._phrases.keys() & set(spaced.split()):
+            place = spaced.find(b" %b " % word)
+            while place >= 0:
+                if start <= first + place < end:
+                    found += self._phrase(part, spaced, word, place, first)
+                place = spaced.find(b" %b " % word, place + 1)
+        if not part.isascii():
+            for match in self._others.finditer(lowered, start, end + _REACH):
+                hint = match.group(match.lastindex or 0)
                 if match.start() < end:
-                    hint = match.group(match.lastindex or 0)
                     found.append((match.start(), match.start() + len(hint), self._other[hint]))
-        return found
+        return sorted(found)
 
-    def _phrases(self, lowered: str, word: str, start: int) -> list[Spoken]:
+    def _phrase(self, part: str, spaced: bytes, word: bytes, place: int, first: int) -> list[Spoken]:
+        """The hints that begin with a word; ``place`` is its own in the part, one less than in its spaced form."""
         found: list[Spoken] = []
-        reach = start + len(word) + _REACH
-        for phrase, kinds in self._latin[word]:
-            match = phrase.match(lowered, start, reach)
-            if match is not None:
-                found.append((start, match.end(), kinds))
+        stop = place + len(word)
+        for rest, kinds in self._phrases[word]:
+            end = stop if not rest else _end(part, spaced, rest, stop)
+            if end and not _goes_on(part, end):
+                found.append((first + place, first + end, kinds))
         return found
 
 
-def _phrase(hint: str) -> re.Pattern[str]:
-    """The words of a hint with anything but letters between them."""
-    words = [rf"{word}(?![a-z])" if "'" in word else rf"{word}(?![{_LETTER}]|'[a-z])" for word in hint.split("_")]
-    return re.compile(rf"(?<![{_LETTER}]){f'[^{_LETTER}]+'.join(words)}")
+def _end(part: str, spaced: bytes, rest: list[bytes], stop: int) -> int:
+    """Where the further words of a phrase end that must come next, or 0."""
+    limit = stop + _REACH
+    for word in rest:
+        if word.startswith(b"'"):
+            if not part.startswith(word.decode("latin-1"), stop):
+                return 0
+            stop += len(word)
+            continue
+        ahead = spaced[stop + 1 : limit + 2]
+        following = ahead.lstrip()
+        if _goes_on(part, stop) or not following.startswith(word + b" "):
+            return 0
+        stop += len(ahead) - len(following) + len(word)
+    return stop
+
+
+def _goes_on(part: str, stop: int) -> bool:
+    """Whether a word goes on after an apostrophe."""
+    return part[stop : stop + 1] == "'" and "a" <= part[stop + 1 : stop + 2] <= "z"
 
 
 def _any_of(hints: list[str]) -> re.Pattern[str]:
     """Hints without words, the longest first. Only the first character is taken, for another may begin at the next."""
-    rest = defaultdict(list)
+    begun = defaultdict(list)
     for hint in sorted(hints, key=len, reverse=True):
-        rest[hint[0]].append(hint)
-    if not rest:
+        begun[hint[0]].append(re.escape(hint))
+    if not begun:
         return re.compile("(?!)()")
     # One set of characters first: the search passes over all others at the speed of a memory scan.
-    looks = "|".join(
-        rf"(?<={first})(?<=(?=({'|'.join(map(re.escape, begun))})).)" for first, begun in rest.items()
-    )
-    return re.compile(f"[{''.join(map(re.escape, rest))}](?:{looks})")
+    looks = "|".join(rf"(?<={first})(?<=(?=({'|'.join(each)})).)" for first, each in begun.items())
+    return re.compile(f"[{''.join(map(re.escape, begun))}](?:{looks})")
 
 
 class Near:
@@ -102,14 +120,15 @@ class Near:
         first, last = max(0, start - BEFORE), end + AFTER
         kinds: list[str] = []
         for block in range(first // _BLOCK, last // _BLOCK + 1):
-            for begins, ends, spoken in self._blocks.get(block) or self._block(block):
-                if first <= begins and ends <= last and (ends <= start or begins >= end):
+            hints = self._blocks[block] if block in self._blocks else self._block(block)
+            for begins, ends, spoken in hints[bisect_left(hints, (first,)) :] if hints else hints:
+                if begins > last:
+                    break
+                if ends <= last and (ends <= start or begins >= end):
                     kinds += spoken
         return frozenset(kinds) if kinds else _NONE
 
     def _block(self, block: int) -> list[Spoken]:
-        if block in self._blocks:
-            return self._blocks[block]
         if self._lowered is None:
             self._lowered = lowered(self._text)
         made = self._hints.spoken(self._lowered, block * _BLOCK, (block + 1) * _BLOCK)

@@ -11,7 +11,7 @@ from typing import Literal
 from privet.core.plugins import attribute, names
 from privet.deidentify.checksums import weighted_sum
 
-__all__ = ["FAMILY", "NUMBER_BEGINS", "NUMBER_ENDS", "Anchor", "Recogniser", "compiled", "recognisers", "weighted_sum"]
+__all__ = ["FAMILY", "NUMBER_BEGINS", "NUMBER_ENDS", "Anchor", "Recogniser", "Tells", "compiled", "recognisers", "weighted_sum"]
 
 FAMILY = "privet.deidentify.recognisers"
 
@@ -28,6 +28,21 @@ NUMBER_ENDS = r"(?![A-Za-z0-9]|[\-.][0-9])"
 
 
 @dataclass(frozen=True, slots=True)
+class Tells:
+    """What tells that a kind may begin at a capitalised word: one of three suffices, nothing else does.
+
+    ``first`` are the words that it may begin with, in small letters, up to a hyphen; ``before`` words before it, in
+    small letters without punctuation, or the sign that the word before ends in ("\n" is a line that began just
+    before, "" the text); ``after`` is what may follow the first word: with the space or comma before it, a word in small
+    letters, "A" for any capital, or one character.
+    """
+
+    first: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Recogniser:
     """One kind of identifier.
 
@@ -36,7 +51,8 @@ class Recogniser:
     a word boundary does not exist between a Chinese character and a digit; it has no capturing groups.
     The scan looks only where a match can begin, which is where its speed comes from. ``digits`` is how many digits can
     stand in the run that a match begins with, least and most; ``letters`` the same where it begins with letters and a
-    digit follows in the same word or the next; ``anchors`` the other places.
+    digit follows in the same word or the next; ``anchors`` the other places. A kind that begins at "capital" and has
+    ``tells`` is looked for only where they say so.
     ``validate`` gets the matched text; ``locate`` instead gets text, start and end, and gives the bounds and score
     that the words decide.
     ``hints`` are words in a column's name, or near before or after the place in a text. A kind that ``needs_context``
@@ -54,6 +70,7 @@ class Recogniser:
     digits: tuple[int, int] | None = None
     letters: tuple[int, int] | None = None
     anchors: tuple[Anchor, ...] = ()
+    tells: Tells | None = None
     hints: tuple[str, ...] = ()
     validate: Callable[[str], bool] | None = None
     locate: Callable[[str, int, int], tuple[int, int, float] | None] | None = None

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from privet.deidentify.anchors import places
+from privet.deidentify.capitals import Capitals
 from privet.deidentify.hints import Hints, Near
 from privet.deidentify.recogniser import Recogniser, compiled, recognisers
 
@@ -74,6 +75,7 @@ class Scanner:
     def __init__(self, items: tuple[Recogniser, ...]) -> None:
         self._items = tuple(item for item in items if item.in_text)
         self._hints = Hints(self._items)
+        self._capitals = Capitals(self._items)
         self._panels: dict[tuple[str, int], Panel | None] = {}
 
     def find(self, text: str) -> tuple[Finding, ...]:
@@ -87,6 +89,8 @@ class Scanner:
         for start, way, run in places(text, begin):
             if start < covered:
                 continue
+            if way == "capital":
+                run = self._capitals.told(text, start)
             panel = panels[way, run] if (way, run) in panels else self._panel(way, run)
             if panel is None:
                 continue
@@ -97,9 +101,12 @@ class Scanner:
         return found
 
     def _panel(self, way: str, run: int) -> Panel | None:
-        if run > LONGEST_RUN:
+        if way != "capital" and run > LONGEST_RUN:
             return None
-        fits = tuple(item for item in self._items if _begins(item, way, run))
+        if way == "capital":
+            fits = self._capitals.items(run)
+        else:
+            fits = tuple(item for item in self._items if _begins(item, way, run))
         return self._panels.setdefault((way, run), Panel(fits) if fits else None)
 
     def _at(self, panel: Panel, text: str, start: int, near: Near) -> list[Finding]:

@@ -2,11 +2,15 @@
 
 import re
 
-from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser
+from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser, Tells
 from privet.deidentify.recognisers.birth_date import WRITTEN, exists
 
 _TIME = r"(?:[T ,]{1,2}[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?: ?[AaPp]\.?[Mm]\.?|Z)?)?"
 _DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_FIRST = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september"
+    " october november december jan feb mar apr jun jul aug sep sept oct nov dec".split()
+)
 _WORDS = ("in ", "In ", "since ", "Since ", "During ", "during ", "until ", "Until ", "year ", "by ", " a ", "of ")
 _BEFORE_YEAR = "(?:" + "|".join(f"(?<={word})" for word in _WORDS) + ")"
 _YEAR = rf"{_BEFORE_YEAR}(?:19|20)[0-9]{{2}}(?![0-9A-Za-z]|[.,/:\-][0-9])"
@@ -43,6 +47,7 @@ RECOGNISER = Recogniser(
     digits=(1, 4),
     letters=(3, 9),
     anchors=("han", "capital"),
+    tells=Tells(first=_FIRST),
     hints=("date", "datum", "fecha", "日期"),
     locate=locate,
     cell=rf"{WRITTEN}{_TIME}",

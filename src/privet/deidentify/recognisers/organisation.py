@@ -3,7 +3,7 @@
 import re
 
 from privet.deidentify.lists import entries
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import Recogniser, Tells
 from privet.deidentify.words import ENDS, UPPER, WORD, last_word
 
 _FORMS = (
@@ -32,9 +32,14 @@ _EMPLOYS = re.compile(
 _LEADS = frozenset({"for", "at", "with", "by", "of", "joined", "founded", "acquired", "became", "is", "in",
                     "employer:", "company:"})  # fmt: skip
 _DOES = re.compile(
-    r" (?:is the brainchild|was (?:founded|established)|employs|announced|acquired|invested|is headquartered"
+    r" (?:is the brainchild|was (?:founded|established)|(?:employs|announced|acquired|invested)\b|is headquartered"
     r"|has offices|is a (?:company|firm|non-?profit|501|start-?up|subsidiary|bank|provider)"
     r"|(?:offices?|resignation|employees|shares|stock|customers)\b)"
+)
+# More words of a name, the end of a line, or the first word of what it does.
+_GOES_ON = frozenset(
+    {" A", ", A", " and", ", and", " &", ", &", " of", ", of", "-", "\n", " is", " was", " employs", " announced"}
+    | {f" {word}" for word in "acquired invested has office offices resignation employees shares stock customers".split()}
 )
 _IS = re.compile(" (?:is|has|was)\\b")
 _LINE = re.compile(r"(?:^|\n[ >?*]*)$")
@@ -79,6 +84,7 @@ RECOGNISER = Recogniser(
     source="Legal forms of companies; kinds of institution",
     score=0.74,
     anchors=("capital",),
+    tells=Tells(before=frozenset(lead.rstrip(":") for lead in _LEADS), after=_GOES_ON),
     hints=("company", "employer", "organisation", "organization", "institution", "bank_name"),
     locate=locate,
     cell=_FORMED,

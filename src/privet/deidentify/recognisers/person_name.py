@@ -4,8 +4,8 @@ import re
 
 from privet.deidentify.hanzi import DOUBLE, HAN, SURNAMES
 from privet.deidentify.lists import entries
-from privet.deidentify.recogniser import Recogniser
-from privet.deidentify.words import NAME, pieces
+from privet.deidentify.recogniser import Recogniser, Tells
+from privet.deidentify.words import LINK, NAME, pieces
 
 _CHINESE = rf"(?:{DOUBLE}|[{SURNAMES}])[{HAN}]{{1,3}}"
 _COLUMN_WORD = r"[A-ZÀ-Þ][A-Za-zÀ-ÿ'’\-]*\.?"
@@ -38,6 +38,12 @@ _ADDRESS_AHEAD = re.compile(
 
 # The last words that any of these can end in: where another stands before, none of them is looked for.
 _LEADS = entries("name_leads")
+# More words of a name, or the first word of what a person is or does.
+_GOES_ON = frozenset(
+    {" A", "-", "'", ", can", ", please"}
+    | {f" {word}" for word in "had lives was is told asked and spent".split()}
+    | {f" {link.partition(' ')[0]}" for link in LINK[3:-1].split("|")}
+)
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
@@ -111,6 +117,7 @@ RECOGNISER = Recogniser(
     source="US Census Bureau, names of 1990; Chinese-Names-Corpus; Ministry of the Interior, surnames of Taiwan",
     score=0.4,
     anchors=("capital",),
+    tells=Tells(first=entries("given_names"), before=_LEADS | {"ex-"}, after=_GOES_ON),
     hints=("name", "full_name", "fullname", "surname", "patient", "姓名", "名字"),
     locate=locate,
     cell=rf"{_CHINESE}|{_LATIN}",

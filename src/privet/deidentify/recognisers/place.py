@@ -1,10 +1,9 @@
 """Places: countries, states and large cities by a list; others by the words before them, or as a line of an address."""
 
-import functools
 import re
 
 from privet.deidentify.lists import entries
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import Recogniser, Tells
 from privet.deidentify.words import ENDS, LOWER, UPPER, WORD, last_word, pieces
 
 _LONGEST = 5
@@ -30,16 +29,14 @@ _WORDS = rf"{WORD}(?:(?: (?:and|of|the|de|la|u|am|an der))*[ \-]{WORD}){{0,4}}"
 _CAPITALS = rf"[{UPPER}]{{3,}}(?:[ \-][{UPPER}]{{2,}}){{0,3}}"
 
 
-@functools.cache
-def _first_words() -> frozenset[str]:
-    return frozenset(name.split(" ")[0].split("-")[0] for name in entries("places"))
+_FIRST = frozenset(name.split(" ")[0].split("-")[0] for name in entries("places"))
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """The longest listed place that the words begin with, or a place that only the words around tell."""
     words = pieces(text[start:end])
     first = words[0][1].lower()
-    if first.split("-")[0] in _first_words():
+    if first.split("-")[0] in _FIRST:
         for count in range(min(_LONGEST, len(words)), 0, -1):
             place, word = words[count - 1]
             if text[start : start + place + len(word)].lower() in entries("places"):
@@ -81,6 +78,7 @@ RECOGNISER = Recogniser(
     source="ISO 3166-1, countries; US states and Canadian provinces; large cities",
     score=0.6,
     anchors=("capital",),
+    tells=Tells(first=_FIRST, before=_LEADS | {",", "\n"}),
     hints=("city", "country", "state", "town", "place", "birthplace"),
     locate=locate,
     cell=rf"{WORD}(?:(?: (?:and|of|the|de))*[ \-]{WORD}){{0,4}}{ENDS}",

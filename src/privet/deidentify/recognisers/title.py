@@ -2,13 +2,16 @@
 
 import re
 
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import Recogniser, Tells
 from privet.deidentify.words import LOWER, UPPER
 
 _HONORIFICS = (
     "Mrs?|Ms|Miss|Mx|Dr|Prof|Professor|Sir|Madam|Dame|Lord|Lady|Rev|Reverend|Father|Sister|Judge|Captain|Capt|Colonel|Col"
     "|Sergeant|Sgt|Lieutenant|Lt|General|Gen|Major|Senator|Sen|Governor|Gov|President|Mayor|Herr|Frau|Monsieur|Madame"
     "|Mme|Señora?|Sra?|Don|Doña"
+)
+_FIRST = frozenset(
+    form for name in _HONORIFICS.lower().split("|") for form in (name.replace("?", ""), re.sub(r".\?", "", name))
 )
 # The last word of an occupation.
 _OCCUPATIONS = (
@@ -54,6 +57,7 @@ RECOGNISER = Recogniser(
     source="Forms of address; occupations as of ISCO-08, by their last word: written for this project",
     score=0.6,
     anchors=("capital",),
+    tells=Tells(first=_FIRST, before=frozenset({"as", "a", "an", "the", "", "\n", ">", "?", "*"})),
     hints=("title", "salutation", "anrede", "civilite", "稱謂", "称谓"),
     locate=locate,
     cell=rf"(?:{_HONORIFICS})\.?",

@@ -1,0 +1,77 @@
+"""Which kinds a capitalised word may begin, told by it and the words beside it before any pattern is tried.
+
+Names are told by lists and by words around them, so that most capitalised words begin nothing: three looks in
+dictionaries say so. What a scan keeps is the lists' words alone, none of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.words import LOWER, UPPER
+
+# The first word up to a hyphen, whether it has more capitals ("McDonald"), and what follows it.
+_WORD = re.compile(
+    rf"([{UPPER}](?:['’][{UPPER}])?[{LOWER}]*)(?:([{UPPER}])[{UPPER}{LOWER}]*)?"
+    rf"(,? (?:[{UPPER}]|&|[a-z]+)?|,|[\s\S])?"
+)
+_CAPITALS = [chr(code) for code in range(0x180) if re.match(f"[{UPPER}]", chr(code))]
+# So far back the word before is looked for, and a line that began.
+_BEFORE, _LINE = 24, 10
+
+
+class Capitals:
+    """The tells of some kinds: a set of kinds is a number, one bit for each."""
+
+    def __init__(self, items: tuple[Recogniser, ...]) -> None:
+        self._items = tuple(item for item in items if "capital" in item.anchors)
+        self._first: dict[str, int] = defaultdict(int)
+        self._before: dict[str, int] = defaultdict(int)
+        self._sign: dict[str, int] = defaultdict(int)
+        self._after: dict[str, int] = defaultdict(int)
+        self._any = (1 << len(self._items)) - 1
+        self._always = 0
+        for place, item in enumerate(self._items):
+            self._add(item, 1 << place)
+
+    def _add(self, item: Recogniser, kind: int) -> None:
+        if item.tells is None:
+            self._always |= kind
+            return
+        for word in item.tells.first:
+            self._first[word] |= kind
+        for word in item.tells.before:
+            (self._before if word[:1].isalpha() else self._sign)[word] |= kind
+        for word in item.tells.after:
+            for form in [word[:-1] + capital for capital in _CAPITALS] if word.endswith("A") else [word]:
+                self._after[form] |= kind
+
+    def items(self, kinds: int) -> tuple[Recogniser, ...]:
+        """The recognisers of a set of kinds."""
+        return tuple(item for place, item in enumerate(self._items) if kinds >> place & 1)
+
+    def told(self, text: str, start: int) -> int:
+        """The kinds that a word may begin."""
+        match = _WORD.match(text, start)
+        if match is None or match.lastindex == 2:
+            return self._any
+        first, more, after = match.groups()
+        if more:
+            return self._any
+        return (
+            self._always | self._first.get(first.lower(), 0) | self._after.get(after, 0) | self._told_before(text, start)
+        )
+
+    def _told_before(self, text: str, start: int) -> int:
+        before = text[max(0, start - _BEFORE) : start]
+        line = self._sign["\n"] if "\n" in before[-_LINE:] else 0
+        if not before[-1:].isspace():
+            return line if before else self._sign[""]
+        words = before.rsplit(None, 1)
+        last = words[-1] if words else ""
+        word = last.strip(".,:;\"'").lower()
+        if word.startswith("ex-"):
+            word = "ex-"
+        return line | self._sign.get(last[-1:], 0) | self._before.get(word, 0)
