@@ -49,9 +49,10 @@ class Recogniser:
     ``pattern`` matches the identifier alone, in ASCII: the scan has turned full-width characters into plain ones, and
     begins a match only where no ASCII letter or digit stands before. The pattern brings its own look-aheads, because
     a word boundary does not exist between a Chinese character and a digit; it has no capturing groups.
-    The scan looks only where a match can begin, which is where its speed comes from. ``digits`` is how many digits can
-    stand in the run that a match begins with, least and most; ``letters`` the same where it begins with letters and a
-    digit follows in the same word or the next; ``anchors`` the other places. A kind that begins at "capital" and has
+    The scan looks only where a match can begin, which is where its speed comes from. ``begins`` is a pattern of
+    how it begins where that is a run of digits, or of letters with a digit in the same word or the next: of that run
+    and the two characters after it, digits written 0, capitals A, small letters a, and beyond ASCII a question mark
+    for all but a few; ``anchors`` are the other places. A kind that begins at "capital" and has
     ``tells`` is looked for only where they say so.
     ``validate`` gets the matched text; ``locate`` instead gets text, start and end, and gives the bounds and score
     that the words decide.
@@ -67,8 +68,7 @@ class Recogniser:
     pattern: str
     source: str
     score: float
-    digits: tuple[int, int] | None = None
-    letters: tuple[int, int] | None = None
+    begins: str | None = None
     anchors: tuple[Anchor, ...] = ()
     tells: Tells | None = None
     hints: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
+import string
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -26,6 +27,22 @@ CONTEXT = 0.2
 
 # No identifier begins with a longer run of digits or letters.
 LONGEST_RUN = 80
+
+# So many ways to begin are kept; texts full of odd ones make no more of them.
+_PANELS = 4096
+
+
+class _Shape(dict[int, str]):
+    """How characters are written where a kind says how it begins."""
+
+    def __missing__(self, code: int) -> str:
+        return "?" if code > 127 else chr(code)
+
+
+_SHAPE = _Shape(
+    {ord(character): mark for mark, characters in (("0", string.digits), ("A", string.ascii_uppercase),
+     ("a", string.ascii_lowercase)) for character in characters} | {ord(kept): kept for kept in "年歲岁°"}
+)  # fmt: skip
 
 # Full-width characters and the hyphens and spaces of other fonts, one for one so that offsets stay.
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ＠．－＋／（）＿‐‑–−\u00a0\u3000\u2007\u202f]+")
@@ -53,20 +70,12 @@ def narrow(text: str) -> str:
 
 
 class Panel:
-    """The kinds that can begin in one way: those that stand alone in one pattern, the others by name."""
+    """The kinds that can begin in one way: those that stand alone, and those that need a word beside them by name."""
 
-    def __init__(self, items: tuple[Recogniser, ...]) -> None:
-        self._alone = [item for item in items if not item.needs_context or item.alone]
-        self.beside = {item.name: item for item in items if item.needs_context}
-        forms = [item.alone if item.needs_context else item.pattern for item in self._alone]
-        self._pattern = re.compile("".join(f"(?:(?=({form}))|)" for form in forms), re.ASCII)
-
-    def alone(self, text: str, start: int) -> list[tuple[Recogniser, int]]:
-        """Kinds that fit at a place without a word beside them, and where they end."""
-        match = self._pattern.match(text, start)
-        if match is None or match.lastindex is None:
-            return []
-        return [(item, bound[1]) for item, bound in zip(self._alone, match.regs[1:], strict=True) if bound[0] >= 0]
+    def __init__(self, items: Iterable[Recogniser]) -> None:
+        forms = [(item, item.alone if item.needs_context else item.pattern) for item in items]
+        self.alone = tuple((item, compiled(form).match) for item, form in forms if form)
+        self.beside = {item.name: (item, compiled(item.pattern).match) for item, _ in forms if item.needs_context}
 
 
 class Scanner:
@@ -76,7 +85,8 @@ class Scanner:
         self._items = tuple(item for item in items if item.in_text)
         self._hints = Hints(self._items)
         self._capitals = Capitals(self._items)
-        self._panels: dict[tuple[str, int], Panel | None] = {}
+        # None where no kind can begin so.
+        self._panels: dict[str | int, Panel | None] = {}
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
@@ -89,9 +99,12 @@ class Scanner:
         for start, way, run in places(text, begin):
             if start < covered:
                 continue
+            key: str | int = way
             if way == "capital":
-                run = self._capitals.told(text, start)
-            panel = panels[way, run] if (way, run) in panels else self._panel(way, run)
+                key = self._capitals.told(text, start)
+            elif run:
+                key = text[start : start + run + 2].translate(_SHAPE)
+            panel = panels[key] if key in panels else self._panel(key, run)
             if panel is None:
                 continue
             for finding in self._at(panel, text, start, near):
@@ -100,19 +113,24 @@ class Scanner:
                     covered = finding.end
         return found
 
-    def _panel(self, way: str, run: int) -> Panel | None:
-        if way != "capital" and run > LONGEST_RUN:
+    def _panel(self, key: str | int, run: int) -> Panel | None:
+        if len(self._panels) > _PANELS:
+            self._panels.clear()
+        if run > LONGEST_RUN:
             return None
-        if way == "capital":
-            fits = self._capitals.items(run)
+        if isinstance(key, int):
+            fits = self._capitals.items(key)
+        elif run:
+            fits = tuple(item for item in self._items if item.begins and compiled(item.begins).match(key))
         else:
-            fits = tuple(item for item in self._items if _begins(item, way, run))
-        return self._panels.setdefault((way, run), Panel(fits) if fits else None)
+            fits = tuple(item for item in self._items if key in item.anchors)
+        return self._panels.setdefault(key, Panel(fits) if fits else None)
 
     def _at(self, panel: Panel, text: str, start: int, near: Near) -> list[Finding]:
         found, sure, end = [], False, start
-        for item, stop in panel.alone(text, start):
-            finding = checked(item, text, start, stop)
+        for item, match in panel.alone:
+            fits = match(text, start)
+            finding = checked(item, text, start, fits.end()) if fits else None
             if finding is not None:
                 found.append(finding)
                 sure, end = sure or finding.score >= SURE, max(end, finding.end)
@@ -129,9 +147,9 @@ class Scanner:
         """The kinds that fit at a place and that the words beside it speak of."""
         found = []
         for kind in hinted & panel.beside.keys():
-            item = panel.beside[kind]
-            match = compiled(item.pattern).match(text, start)
-            finding = checked(item, text, start, match.end()) if match else None
+            item, match = panel.beside[kind]
+            fits = match(text, start)
+            finding = checked(item, text, start, fits.end()) if fits else None
             if finding is not None:
                 found.append(_surer(finding))
         return found
@@ -179,13 +197,6 @@ def resolve(cluster: list[Finding]) -> list[Finding]:
 
 
 _start = operator.attrgetter("start")
-
-
-def _begins(item: Recogniser, way: str, run: int) -> bool:
-    lengths = {"digit": item.digits, "letter": item.letters}.get(way)
-    if way in ("digit", "letter"):
-        return lengths is not None and lengths[0] <= run <= lengths[1]
-    return way in item.anchors
 
 
 @functools.cache

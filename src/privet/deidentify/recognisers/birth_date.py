@@ -19,6 +19,8 @@ _NAME = (
 _WORDS = rf"{_DAY}(?:st|nd|rd|th)?[ \-](?:of )?{_NAME},?[ \-]{_YEAR}|{_NAME} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}"
 # Dates that are ones without a word beside them: the year has four digits, or a calendar's name before it.
 WRITTEN = rf"(?:{_ISO}|{_DAY_LAST}|{_CHINESE}|民[國国] ?[0-9]{{2,3}} ?年 ?{_MONTH} ?月 ?{_DAY} ?日|{_WORDS})"
+# How they begin, as ``Recogniser.begins`` writes it.
+BEGINS = r"0{4}(?:[-/.]0| ?年)|0{1,2}(?:[-/.]0|a|[ -][Aa])|0{2,3}(?:[-/.][ 0]|年)|[Aa]{3,9}(?: 0|\. )"
 
 
 def exists(text: str) -> bool:
@@ -42,8 +44,7 @@ RECOGNISER = Recogniser(
     pattern=rf"{NUMBER_BEGINS}(?:{_ISO}|{_DAY_LAST}|{_CHINESE}|{_REPUBLIC}|{_WORDS})(?![0-9])",
     source="ISO 8601; common written forms; the calendar of the Republic of China",
     score=0.7,
-    digits=(1, 4),
-    letters=(3, 9),
+    begins=BEGINS,
     anchors=("han",),
     hints=("birth", "dob", "born", "birthday", "birthdate", "date_of_birth", "生日", "出生", "nacimiento"),
     validate=exists,

@@ -3,7 +3,7 @@
 import re
 
 from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser, Tells
-from privet.deidentify.recognisers.birth_date import WRITTEN, exists
+from privet.deidentify.recognisers.birth_date import BEGINS, WRITTEN, exists
 
 _TIME = r"(?:[T ,]{1,2}[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?: ?[AaPp]\.?[Mm]\.?|Z)?)?"
 _DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
@@ -44,8 +44,7 @@ RECOGNISER = Recogniser(
     pattern=rf"(?:{_MAY_BE}{NUMBER_BEGINS}{WRITTEN}(?![0-9]|[.\-/][0-9]){_TIME}|{_SLASHES}|{_YEAR}|{_DAY}(?![a-z]))",
     source="45 CFR 164.514(b)(2)(i)(C), all elements of dates; ISO 8601; common written forms",
     score=0.55,
-    digits=(1, 4),
-    letters=(3, 9),
+    begins=rf"{BEGINS}|0{{1,2}}/0|0{{4}}(?![0Aa])|Aa{{5,8}}(?!a)",
     anchors=("han", "capital"),
     tells=Tells(first=_FIRST),
     hints=("date", "datum", "fecha", "日期"),

@@ -50,7 +50,7 @@ RECOGNISER = Recogniser(
     pattern=rf"(?<![.+\-/])(?!{_DATE})(?:(?:{_ALONE}){_END}|(?:{_LOOSE}){_END})",
     source="ITU-T E.164; plans of Taiwan (NCC), mainland China (MIIT), Hong Kong (OFCA), North America (NANPA)",
     score=0.6,
-    digits=(1, 15),
+    begins=r"0[ .-]\(|0{1,5}[ .-]0|0{2,5}\)|0{3,15}(?:[ ./-][ ./(0-]|\()|0{5,15}(?![0A])",
     anchors=("sign",),
     hints=("phone", "phone_number", "mobile", "tel", "telephone", "cell", "cellphone", "fax", "call", "calling",
            "answering", "reach", "dial", "sms", "whatsapp", "desk", "office", "電話", "手機", "电话", "手机", "致電",
