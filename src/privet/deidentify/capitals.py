@@ -7,6 +7,7 @@ dictionaries say so. What a scan keeps is the lists' words alone, none of the te
 from __future__ import annotations
 
 import re
+import string
 from collections import defaultdict
 
 from privet.deidentify.recogniser import Recogniser
@@ -18,8 +19,8 @@ _WORD = re.compile(
     rf"(,? (?:[{UPPER}]|&|[a-z]+)?|,|[\s\S])?"
 )
 _CAPITALS = [chr(code) for code in range(0x180) if re.match(f"[{UPPER}]", chr(code))]
-# So far back the word before is looked for, and a line that began.
-_BEFORE, _LINE = 24, 10
+# So far back the words before and the line that began are looked for.
+_BEFORE = 24
 
 
 class Capitals:
@@ -31,6 +32,7 @@ class Capitals:
         self._before: dict[str, int] = defaultdict(int)
         self._sign: dict[str, int] = defaultdict(int)
         self._after: dict[str, int] = defaultdict(int)
+        self._seconds: set[str] = set()
         self._any = (1 << len(self._items)) - 1
         self._always = 0
         for place, item in enumerate(self._items):
@@ -44,6 +46,8 @@ class Capitals:
             self._first[word] |= kind
         for word in item.tells.before:
             (self._before if word[:1].isalpha() else self._sign)[word] |= kind
+            if " " in word:
+                self._seconds.add(word.split(" ")[1])
         for word in item.tells.after:
             for form in [word[:-1] + capital for capital in _CAPITALS] if word.endswith("A") else [word]:
                 self._after[form] |= kind
@@ -66,12 +70,25 @@ class Capitals:
 
     def _told_before(self, text: str, start: int) -> int:
         before = text[max(0, start - _BEFORE) : start]
-        line = self._sign["\n"] if "\n" in before[-_LINE:] else 0
-        if not before[-1:].isspace():
-            return line if before else self._sign[""]
-        words = before.rsplit(None, 1)
-        last = words[-1] if words else ""
-        word = last.strip(".,:;\"'").lower()
-        if word.startswith("ex-"):
+        if not before:
+            return self._sign[""]
+        kinds = self._told_line(before) if "\n" in before else 0
+        if not before[-1].isspace():
+            return kinds
+        words = before.rsplit(None, 2)
+        if not words:
+            return kinds
+        word = words[-1].strip(string.punctuation).lower()
+        if word in self._seconds and len(words) > 1:
+            kinds |= self._before.get(f"{words[-2].strip(string.punctuation)} {word}", 0)
+        elif word.startswith("ex-"):
             word = "ex-"
-        return line | self._sign.get(last[-1:], 0) | self._before.get(word, 0)
+        return kinds | self._sign.get(words[-1][-1], 0) | self._before.get(word, 0)
+
+    def _told_line(self, before: str) -> int:
+        """What the beginning of a line tells: quoted lines have signs before them."""
+        above = before.rstrip(" >?*")
+        if not above.endswith("\n"):
+            return 0
+        below = above.rstrip(" >?*\n")[-1:]
+        return self._sign["\n"] | (self._sign["0\n"] if below.isalnum() or not below else 0)

@@ -31,9 +31,9 @@ NUMBER_ENDS = r"(?![A-Za-z0-9]|[\-.][0-9])"
 class Tells:
     """What tells that a kind may begin at a capitalised word: one of three suffices, nothing else does.
 
-    ``first`` are the words that it may begin with, in small letters, up to a hyphen; ``before`` words before it, in
-    small letters without punctuation, or the sign that the word before ends in ("\n" is a line that began just
-    before, "" the text); ``after`` is what may follow the first word: with the space or comma before it, a word in small
+    ``first`` are the words that it may begin with, in small letters, up to a hyphen; ``before`` the word
+    before it, or two, in small letters without punctuation, or the sign that the word before ends in ("\\n" where a
+    line begins, "0\\n" where that is one below a letter or digit, "" where the text begins); ``after`` is what may follow the first word: with the space or comma before it, a word in small
     letters, "A" for any capital, or one character.
     """
 
