@@ -65,7 +65,10 @@ class Capitals:
         if more:
             return self._any
         return (
-            self._always | self._first.get(first.lower(), 0) | self._after.get(after, 0) | self._told_before(text, start)
+            self._always
+            | self._first.get(first.lower(), 0)
+            | self._after.get(after, 0)
+            | self._told_before(text, start)
         )
 
     def _told_before(self, text: str, start: int) -> int:

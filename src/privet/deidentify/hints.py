@@ -118,17 +118,22 @@ class Near:
     def beside(self, start: int, end: int) -> frozenset[str]:
         """Kinds that the words near a place speak of; what stands in the place does not count."""
         first, last = max(0, start - BEFORE), end + AFTER
+        block = first // _BLOCK
+        hints = self._blocks[block] if block in self._blocks else self._block(block)
+        for more in range(block + 1, last // _BLOCK + 1):
+            hints = hints + self._block(more)
         kinds: list[str] = []
-        for block in range(first // _BLOCK, last // _BLOCK + 1):
-            hints = self._blocks[block] if block in self._blocks else self._block(block)
-            for begins, ends, spoken in hints[bisect_left(hints, (first,)) :] if hints else hints:
-                if begins > last:
-                    break
-                if ends <= last and (ends <= start or begins >= end):
-                    kinds += spoken
+        for place in range(bisect_left(hints, (first,)), len(hints)):
+            begins, ends, spoken = hints[place]
+            if begins > last:
+                break
+            if ends <= last and (ends <= start or begins >= end):
+                kinds += spoken
         return frozenset(kinds) if kinds else _NONE
 
     def _block(self, block: int) -> list[Spoken]:
+        if block in self._blocks:
+            return self._blocks[block]
         if self._lowered is None:
             self._lowered = lowered(self._text)
         made = self._hints.spoken(self._lowered, block * _BLOCK, (block + 1) * _BLOCK)

@@ -11,7 +11,17 @@ from typing import Literal
 from privet.core.plugins import attribute, names
 from privet.deidentify.checksums import weighted_sum
 
-__all__ = ["FAMILY", "NUMBER_BEGINS", "NUMBER_ENDS", "Anchor", "Recogniser", "Tells", "compiled", "recognisers", "weighted_sum"]
+__all__ = [
+    "FAMILY",
+    "NUMBER_BEGINS",
+    "NUMBER_ENDS",
+    "Anchor",
+    "Recogniser",
+    "Tells",
+    "compiled",
+    "recognisers",
+    "weighted_sum",
+]
 
 FAMILY = "privet.deidentify.recognisers"
 

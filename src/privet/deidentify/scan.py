@@ -70,12 +70,12 @@ def narrow(text: str) -> str:
 
 
 class Panel:
-    """The kinds that can begin in one way: those that stand alone, and those that need a word beside them by name."""
+    """The kinds that can begin in one way: those that stand alone, and those that need a word beside them."""
 
     def __init__(self, items: Iterable[Recogniser]) -> None:
         forms = [(item, item.alone if item.needs_context else item.pattern) for item in items]
         self.alone = tuple((item, compiled(form).match) for item, form in forms if form)
-        self.beside = {item.name: (item, compiled(item.pattern).match) for item, _ in forms if item.needs_context}
+        self.beside = tuple((item, compiled(item.pattern).match) for item, _ in forms if item.needs_context)
 
 
 class Scanner:
@@ -137,22 +137,21 @@ class Scanner:
         if sure or (len(found) < 2 and not panel.beside):
             return found
         hinted = near.beside(start, end)
-        if not hinted:
-            return found
-        found = [_surer(finding) if finding.kind in hinted else finding for finding in found]
-        known = {finding.kind for finding in found}
-        return found + self._beside(panel, text, start, hinted - known)
+        return self._beside(panel, text, start, hinted, found) if hinted else found
 
-    def _beside(self, panel: Panel, text: str, start: int, hinted: frozenset[str]) -> list[Finding]:
-        """The kinds that fit at a place and that the words beside it speak of."""
-        found = []
-        for kind in hinted & panel.beside.keys():
-            item, match = panel.beside[kind]
+    def _beside(
+        self, panel: Panel, text: str, start: int, hinted: frozenset[str], found: list[Finding]
+    ) -> list[Finding]:
+        """What was found, surer where the words beside it speak of it, and the kinds that fit only beside them."""
+        made = [_surer(finding) if finding.kind in hinted else finding for finding in found]
+        for item, match in panel.beside:
+            if item.name not in hinted or any(finding.kind == item.name for finding in found):
+                continue
             fits = match(text, start)
             finding = checked(item, text, start, fits.end()) if fits else None
             if finding is not None:
-                found.append(_surer(finding))
-        return found
+                made.append(_surer(finding))
+        return made
 
 
 def _surer(finding: Finding) -> Finding:

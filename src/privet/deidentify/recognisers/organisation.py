@@ -20,7 +20,9 @@ _FORM_WORDS = frozenset(re.findall(r"[A-Za-z/]+", _FORMS)) | {"S.A", "Network", 
 _WORD = rf"(?:{WORD}|[{UPPER}]{{2,6}}(?![a-z])|[{UPPER}]\.)"
 _PATTERN = rf"(?:{_WORD}|[{UPPER}])(?:(?:,? (?:and |& |of )?|-){_WORD}){{0,5}}{ENDS}"
 _FORM = re.compile(_FORMED)
-_SPLIT = re.compile(r"[ ,\-]+")
+# Words that begin no name of an organisation that only the words around tell.
+_NO_FIRST = entries("plain_words") | entries("places") | entries("given_names")
+_PARTED = str.maketrans(",-", "  ")
 _DOUBLE = re.compile(rf"{WORD}-{WORD}(?:-{WORD})?{ENDS}")
 # Who employs, and what is employed at, founded or run.
 _EMPLOYS = re.compile(
@@ -39,7 +41,10 @@ _DOES = re.compile(
 # More words of a name, the end of a line, or the first word of what it does.
 _GOES_ON = frozenset(
     {" A", ", A", " and", ", and", " &", ", &", " of", ", of", "-", "\n", " is", " was", " employs", " announced"}
-    | {f" {word}" for word in "acquired invested has office offices resignation employees shares stock customers".split()}
+    | {
+        f" {word}"
+        for word in "acquired invested has office offices resignation employees shares stock customers".split()
+    }
 )
 _IS = re.compile(" (?:is|has|was)\\b")
 _LINE = re.compile(r"(?:^|\n[ >?*]*)$")
@@ -49,7 +54,7 @@ _ADDRESS_BELOW = re.compile(r"[ ]*\n[ >?*\n]*(?:[0-9]{1,6}|Unit|PSC|USNS|USS|PO 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """By its form; else by what it does, by who works there, or as the line above an address."""
     run = text[start:end]
-    words = _SPLIT.split(run)
+    words = run.translate(_PARTED).split()
     if not _FORM_WORDS.isdisjoint(words):
         formed = _FORM.match(text, start)
         if formed is not None:
@@ -65,7 +70,7 @@ def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
 
 def _told(text: str, start: int, end: int, first: str, before: str, lead: bool) -> tuple[int, int, float] | None:
     """An organisation by the words around it, where those name no person."""
-    if first in entries("plain_words") or first in entries("places") or first in entries("given_names"):
+    if first in _NO_FIRST:
         return None
     if before.endswith((". ", "'s ")):
         return None

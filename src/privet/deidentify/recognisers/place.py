@@ -29,17 +29,18 @@ _WORDS = rf"{WORD}(?:(?: (?:and|of|the|de|la|u|am|an der))*[ \-]{WORD}){{0,4}}"
 _CAPITALS = rf"[{UPPER}]{{3,}}(?:[ \-][{UPPER}]{{2,}}){{0,3}}"
 
 
-_FIRST = frozenset(name.split(" ")[0].split("-")[0] for name in entries("places"))
+_PLACES, _PLAIN = entries("places"), entries("plain_words")
+_FIRST = frozenset(name.split(" ")[0].split("-")[0] for name in _PLACES)
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """The longest listed place that the words begin with, or a place that only the words around tell."""
     words = pieces(text[start:end])
     first = words[0][1].lower()
-    if first.split("-")[0] in _FIRST:
+    if first.partition("-")[0] in _FIRST:
         for count in range(min(_LONGEST, len(words)), 0, -1):
             place, word = words[count - 1]
-            if text[start : start + place + len(word)].lower() in entries("places"):
+            if text[start : start + place + len(word)].lower() in _PLACES:
                 # Surer than a name of the same length: Paris and Florence are people less often.
                 return start, start + place + len(word), 0.6 if count == 1 else 0.78
     return _told(text, start, start + words[-1][0] + len(words[-1][1]), first, len(words))
@@ -51,16 +52,21 @@ def _told(text: str, start: int, end: int, first: str, count: int) -> tuple[int,
     led, after_comma, below = last_word(before) in _LEADS, before.endswith(", "), "\n" in before[-10:]
     if not (led or after_comma or below) or count > 4:
         return None
-    if first in entries("plain_words") or first.rstrip("s") in entries("nationalities"):
+    if first in _PLAIN or first.rstrip("s") in entries("nationalities"):
         return None
     if led:
         person = first in entries("given_names") and count > 1
-        told = not person and text[end : end + 2] != "'s" and _MOVES.search(before) is not None
+        told = not person and text[end : end + 2] != "'s" and _MOVES.search(_last_words(before)) is not None
     elif after_comma:
         told = _HOUSE.search(before) is not None
     else:
         return (start, end, 0.74) if _in_address(text, before, end) else None
     return (start, end, 0.58) if told else None
+
+
+def _last_words(before: str) -> str:
+    """The last three words, which is as many as any way of moving has."""
+    return " ".join(before.rsplit(" ", 4)[-4:])
 
 
 def _in_address(text: str, before: str, end: int) -> bool:
