@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import operator
 import re
 from itertools import pairwise
 
@@ -14,12 +15,18 @@ _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 def digits(text: str) -> str:
     """The ASCII digits of a text, in order."""
-    return text if text.isdigit() else _NOT_DIGIT.sub("", text)
+    if text.isdigit():
+        return text
+    # Most numbers are parted by these two only; a pattern is slower.
+    joined = text.replace(" ", "").replace("-", "")
+    return joined if joined.isdigit() else _NOT_DIGIT.sub("", joined)
 
 
 def weighted_sum(text: str, weights: tuple[int, ...]) -> int:
     """Sum of digits times weights, as most national checksums need it."""
-    return sum(int(digit) * weight for digit, weight in zip(text, weights, strict=True))
+    if len(text) != len(weights):
+        raise ValueError(f"{len(weights)} weights need as many digits")
+    return sum(map(operator.mul, map(int, text), weights))
 
 
 def luhn(text: str) -> bool:
@@ -29,7 +36,9 @@ def luhn(text: str) -> bool:
     (True, False)
     """
     number = digits(text)
-    return (sum(map(int, number[::-2])) + sum(map(int, number[-2::-2].translate(_DOUBLED)))) % 10 == 0
+    # The sum of the digits is that of their codes, less the code of 0 for each.
+    codes = (number[::-2] + number[-2::-2].translate(_DOUBLED)).encode()
+    return (sum(codes) - 48 * len(codes)) % 10 == 0
 
 
 # Multiplication in the dihedral group of ten elements, and the permutation that Verhoeff chose.

@@ -6,6 +6,7 @@ from privet.deidentify.checksums import is_date
 from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NAME, _NUMBER = re.compile("|".join(_MONTHS)), re.compile(r"\d+")
 _MONTH, _DAY, _YEAR = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12][0-9]|3[01])", "(?:18|19|20)[0-9]{2}"
 _ISO = rf"{_YEAR}[\-/.]{_MONTH}[\-/.]{_DAY}"
 _DAY_LAST = rf"{_DAY}[\-/.]{_DAY}[\-/.]{_YEAR}"
@@ -29,8 +30,8 @@ def exists(text: str) -> bool:
     >>> exists("1986-02-30"), exists("30/11/1986"), exists("31 April 1990"), exists("May 4, 1990")
     (False, True, False, True)
     """
-    parts = [int(number) for number in re.findall(r"\d+", text)]
-    named = re.search("|".join(_MONTHS), text.lower())
+    parts = [int(number) for number in _NUMBER.findall(text)]
+    named = _MONTH_NAME.search(text.lower())
     if named is not None:
         return is_date(parts[1], _MONTHS.index(named.group()) + 1, parts[0])
     year, first, second = parts if len(str(parts[0])) >= 3 or "年" in text else (parts[2], parts[0], parts[1])

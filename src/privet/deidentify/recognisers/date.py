@@ -6,6 +6,7 @@ from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser, Tells
 from privet.deidentify.recognisers.birth_date import BEGINS, WRITTEN, exists
 
 _TIME = r"(?:[T ,]{1,2}[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?: ?[AaPp]\.?[Mm]\.?|Z)?)?"
+_CLOCK = re.compile(rf"{_TIME}$")
 _DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _FIRST = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september"
@@ -29,7 +30,7 @@ def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
         # "a 2021 film" has a year, "a 2021 of something" is any number.
         after = text[end : end + 2]
         return (start, end, 0.45) if text[start - 3 : start] != " a " or after[1:].isupper() else None
-    bare = re.sub(rf"{_TIME}$", "", found)
+    bare = _CLOCK.sub("", found) if ":" in found else found
     return (start, end, 0.55) if _two_digits(bare) or exists(bare) else None
 
 
