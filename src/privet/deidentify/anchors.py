@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Iterator
 
 from privet.deidentify.hanzi import hanzi_places
 from privet.deidentify.words import LOWER, UPPER
@@ -41,11 +42,21 @@ _ANCHOR = re.compile(
     rf"|[{UPPER}]{{2}}(?<=(?:n|o|m|,|>|\?|\n) .)))",
     re.ASCII,
 )
-_NAMED = {"colons": "hex", "www": "scheme", "han": "han", "capital": "capital"}
+_NAMED = {"colons": "hex", "www": "scheme", "han": "han"}
+# Met so that each number is met once, and no place.
+_PASSED = frozenset({"later", "neither"})
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _DIGITS = frozenset("0123456789")
 _WORD = _LETTERS | _DIGITS
 _LOCAL = _WORD | frozenset("._%+-")
+# What begins further back than it is met.
+_BACK = {"mail": ("mail", _LOCAL), "hex": ("hex", _WORD), "scheme": ("scheme", _LETTERS)}
+# Parts of a text without any character of an anchor are passed over; "www." may reach beyond one by three.
+_PART, _REACH = 1024, 3
+# A character that Latin-1 has not becomes a question mark, which may be anything.
+_DULL = bytes(
+    code for code in range(256) if chr(code) not in "@:?民" and re.match(f"[0-9{UPPER}]", chr(code)) is None
+)
 # As long as the longest local part (RFC 5321 section 4.5.3.1.1); a walk back is no longer, so the pass stays linear.
 _LONGEST = 64
 
@@ -61,24 +72,47 @@ def places(text: str, begin: int = 0) -> list[Place]:
     [(3, 'letter', 1), (17, 'mail', 0), (34, 'sign', 0), (35, 'digit', 3), (39, 'digit', 3)]
     """
     found: list[Place] = []
-    for match in _ANCHOR.finditer(text, begin):
-        start, way = match.start(), match.lastgroup
-        if way == "digit":
-            found.append((start, way, match.end(way) - start))
-        elif way == "mixed":
-            _number(text, start, match.end(way), found)
-        elif way == "letter":
-            _word(text, start, match.end(), found)
-        elif way == "mail":
-            found.append((_back(text, start, _LOCAL), "mail", 0))
-        elif way == "hex":
-            found.append((_back(text, start, _WORD), "hex", 0))
-        elif way == "scheme":
-            found.append((_back(text, start, _LETTERS), "scheme", 0))
-        elif way in _NAMED:
-            found.append((start, _NAMED[way], 0))
+    for first, last in _parts(text, begin):
+        for match in _ANCHOR.finditer(text, first):
+            start, way = match.start(), match.lastgroup
+            if start >= last:
+                break
+            if way == "capital":
+                found.append((start, way, 0))
+            elif way == "digit":
+                found.append((start, way, match.end(way) - start))
+            elif way is not None and way not in _PASSED:
+                _other(text, match, way, found)
     chinese = [] if text.isascii() else hanzi_places(text, begin)
     return sorted(found + chinese, key=operator.itemgetter(0)) if chinese else found
+
+
+def _parts(text: str, begin: int) -> Iterator[tuple[int, int]]:
+    """The parts of a text that have a character that identifiers begin at: others are told by bytes, many at once."""
+    marks = text.encode("latin-1", "replace")
+    first = begin
+    for start in range(begin, len(text), _PART):
+        part = marks[start : start + _PART + _REACH]
+        if not part.translate(None, _DULL) and b"ww" not in part:
+            if first < start:
+                yield first, start
+            first = start + _PART
+    if first < len(text):
+        yield first, len(text)
+
+
+def _other(text: str, match: re.Match[str], way: str, found: list[Place]) -> None:
+    """A place of one of the ways that are rare."""
+    start = match.start()
+    if way == "mixed":
+        _number(text, start, match.end(way), found)
+    elif way == "letter":
+        _word(text, start, match.end(), found)
+    elif way in _BACK:
+        named, allowed = _BACK[way]
+        found.append((_back(text, start, allowed), named, 0))
+    else:
+        found.append((start, _NAMED[way], 0))
 
 
 def _number(text: str, start: int, end: int, found: list[Place]) -> None:

@@ -61,8 +61,8 @@ class Recogniser:
     a word boundary does not exist between a Chinese character and a digit; it has no capturing groups.
     The scan looks only where a match can begin, which is where its speed comes from. ``begins`` is a pattern of
     how it begins where that is a run of digits, or of letters with a digit in the same word or the next: of that run
-    and the two characters after it, digits written 0, capitals A, small letters a, and beyond ASCII a question mark
-    for all but a few; ``anchors`` are the other places. A kind that begins at "capital" and has
+    and the two characters after it, digits written 0, capitals A, small letters a, beyond ASCII a question mark;
+    ``anchors`` are the other places. A kind that begins at "capital" and has
     ``tells`` is looked for only where they say so.
     ``validate`` gets the matched text; ``locate`` instead gets text, start and end, and gives the bounds and score
     that the words decide.

@@ -32,23 +32,20 @@ LONGEST_RUN = 80
 _PANELS = 4096
 
 
-class _Shape(dict[int, str]):
-    """How characters are written where a kind says how it begins."""
-
-    def __missing__(self, code: int) -> str:
-        return "?" if code > 127 else chr(code)
-
-
-_SHAPE = _Shape(
-    {ord(character): mark for mark, characters in (("0", string.digits), ("A", string.ascii_uppercase),
-     ("a", string.ascii_lowercase)) for character in characters} | {ord(kept): kept for kept in "年歲岁°"}
-)  # fmt: skip
+# How characters are written where a kind says how it begins.
+_SHAPE = bytes.maketrans(
+    f"{string.digits}{string.ascii_uppercase}{string.ascii_lowercase}".encode(), b"0" * 10 + b"A" * 26 + b"a" * 26
+)
 
 # Full-width characters and the hyphens and spaces of other fonts, one for one so that offsets stay.
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ＠．－＋／（）＿‐‑–−\u00a0\u3000\u2007\u202f]+")
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {
     ord(wide): narrow for wide, narrow in zip("‐‑–−\u00a0\u3000\u2007\u202f", "----    ", strict=True)
 }
+
+
+# What tells the kinds that can begin at a place: its shape, what is told of a capitalised word, or the way.
+Key = bytes | int | str
 
 
 class Finding(NamedTuple):
@@ -86,7 +83,7 @@ class Scanner:
         self._hints = Hints(self._items)
         self._capitals = Capitals(self._items)
         # None where no kind can begin so.
-        self._panels: dict[str | int, Panel | None] = {}
+        self._panels: dict[Key, Panel | None] = {}
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
@@ -99,11 +96,11 @@ class Scanner:
         for start, way, run in places(text, begin):
             if start < covered:
                 continue
-            key: str | int = way
+            key: Key = way
             if way == "capital":
                 key = self._capitals.told(text, start)
             elif run:
-                key = text[start : start + run + 2].translate(_SHAPE)
+                key = text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE)
             panel = panels[key] if key in panels else self._panel(key, run)
             if panel is None:
                 continue
@@ -113,15 +110,16 @@ class Scanner:
                     covered = finding.end
         return found
 
-    def _panel(self, key: str | int, run: int) -> Panel | None:
+    def _panel(self, key: Key, run: int) -> Panel | None:
         if len(self._panels) > _PANELS:
             self._panels.clear()
         if run > LONGEST_RUN:
             return None
         if isinstance(key, int):
             fits = self._capitals.items(key)
-        elif run:
-            fits = tuple(item for item in self._items if item.begins and compiled(item.begins).match(key))
+        elif isinstance(key, bytes):
+            shape = key.decode()
+            fits = tuple(item for item in self._items if item.begins and compiled(item.begins).match(shape))
         else:
             fits = tuple(item for item in self._items if key in item.anchors)
         return self._panels.setdefault(key, Panel(fits) if fits else None)
@@ -155,7 +153,12 @@ class Scanner:
 
 
 def _surer(finding: Finding) -> Finding:
-    return finding._replace(score=min(1.0, round(finding.score + CONTEXT, 2)))
+    return Finding(finding.kind, finding.start, finding.end, _raised(finding.score))
+
+
+@functools.cache
+def _raised(score: float) -> float:
+    return min(1.0, round(score + CONTEXT, 2))
 
 
 def checked(item: Recogniser, text: str, start: int, end: int) -> Finding | None:
@@ -187,15 +190,21 @@ def resolve(cluster: list[Finding]) -> list[Finding]:
     """Of those that overlap, the surest, then the longest, then the first."""
     if len(cluster) < 2:
         return cluster
-    ranked = sorted(cluster, key=lambda found: (-found.score, found.start - found.end, found.start))
+    # Two of a cluster always overlap.
+    if len(cluster) == 2:
+        return [min(cluster, key=_rank)]
     kept: list[Finding] = []
-    for finding in ranked:
+    for finding in sorted(cluster, key=_rank):
         if all(finding.end <= other.start or finding.start >= other.end for other in kept):
             kept.append(finding)
     return sorted(kept, key=_start)
 
 
 _start = operator.attrgetter("start")
+
+
+def _rank(finding: Finding) -> tuple[float, int, int]:
+    return -finding.score, finding.start - finding.end, finding.start
 
 
 @functools.cache

@@ -21,7 +21,7 @@ _WORDS = rf"{_DAY}(?:st|nd|rd|th)?[ \-](?:of )?{_NAME},?[ \-]{_YEAR}|{_NAME} {_D
 # Dates that are ones without a word beside them: the year has four digits, or a calendar's name before it.
 WRITTEN = rf"(?:{_ISO}|{_DAY_LAST}|{_CHINESE}|民[國国] ?[0-9]{{2,3}} ?年 ?{_MONTH} ?月 ?{_DAY} ?日|{_WORDS})"
 # How they begin, as ``Recogniser.begins`` writes it.
-BEGINS = r"0{4}(?:[-/.]0| ?年)|0{1,2}(?:[-/.]0|a|[ -][Aa])|0{2,3}(?:[-/.][ 0]|年)|[Aa]{3,9}(?: 0|\. )"
+BEGINS = r"0{4}(?:[-/.]0| ?[?])|0{1,2}(?:[-/.]0|a|[ -][Aa])|0{2,3}[-/.?][ 0?]|[Aa]{3,9}(?: 0|\. )"
 
 
 def exists(text: str) -> bool:
