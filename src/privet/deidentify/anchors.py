@@ -51,8 +51,9 @@ _WORD = _LETTERS | _DIGITS
 _LOCAL = _WORD | frozenset("._%+-")
 # What begins further back than it is met.
 _BACK = {"mail": ("mail", _LOCAL), "hex": ("hex", _WORD), "scheme": ("scheme", _LETTERS)}
-# Parts of a text without any character of an anchor are passed over; "www." may reach beyond one by three.
-_PART, _REACH = 1024, 3
+# Parts of a text without any character of an anchor are passed over; "www." may reach beyond one by three, and a look
+# ahead by some more.
+_PART, _REACH, _MARGIN = 1024, 3, 64
 # A character that Latin-1 has not becomes a question mark, which may be anything.
 _DULL = bytes(
     code for code in range(256) if chr(code) not in "@:?民" and re.match(f"[0-9{UPPER}]", chr(code)) is None
@@ -73,7 +74,7 @@ def places(text: str, begin: int = 0) -> list[Place]:
     """
     found: list[Place] = []
     for first, last in _parts(text, begin):
-        for match in _ANCHOR.finditer(text, first):
+        for match in _ANCHOR.finditer(text, first, last + _MARGIN):
             start, way = match.start(), match.lastgroup
             if start >= last:
                 break

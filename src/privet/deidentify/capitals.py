@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections import defaultdict
+from collections.abc import Sequence
 
 from privet.deidentify.recogniser import Recogniser
 from privet.deidentify.words import LOWER, UPPER
@@ -18,6 +19,7 @@ _WORD = re.compile(
     rf"([{UPPER}](?:['’][{UPPER}])?[{LOWER}]*)(?:([{UPPER}])[{UPPER}{LOWER}]*)?"
     rf"(,? (?:[{UPPER}]|&|[a-z]+)?|,|[\s\S])?"
 )
+_PUNCTUATION = string.punctuation
 _CAPITALS = [chr(code) for code in range(0x180) if re.match(f"[{UPPER}]", chr(code))]
 # So far back the words before and the line that began are looked for.
 _BEFORE = 24
@@ -59,34 +61,29 @@ class Capitals:
     def told(self, text: str, start: int) -> int:
         """The kinds that a word may begin."""
         match = _WORD.match(text, start)
-        if match is None or match.lastindex == 2:
+        if match is None:
             return self._any
         first, more, after = match.groups()
         if more:
             return self._any
-        return (
-            self._always
-            | self._first.get(first.lower(), 0)
-            | self._after.get(after, 0)
-            | self._told_before(text, start)
-        )
+        kinds = self._always | self._first.get(first.lower(), 0) | self._after.get(after, 0)
+        before = text[start - _BEFORE if start > _BEFORE else 0 : start]
+        if "\n" in before:
+            kinds |= self._told_line(before)
+        words = before.rsplit(None, 1) if before[-1:].isspace() else ()
+        if words:
+            return kinds | self._sign.get(words[-1][-1], 0) | self._told_words(words)
+        return kinds if before else kinds | self._sign[""]
 
-    def _told_before(self, text: str, start: int) -> int:
-        before = text[max(0, start - _BEFORE) : start]
-        if not before:
-            return self._sign[""]
-        kinds = self._told_line(before) if "\n" in before else 0
-        if not before[-1].isspace():
-            return kinds
-        words = before.rsplit(None, 2)
-        if not words:
-            return kinds
-        word = words[-1].strip(string.punctuation).lower()
+    def _told_words(self, words: Sequence[str]) -> int:
+        """What the word before tells, or the two before."""
+        word = words[-1] if words[-1].isalpha() else words[-1].strip(_PUNCTUATION)
+        word = word.lower()
+        kinds = self._before.get(word, 0)
         if word in self._seconds and len(words) > 1:
-            kinds |= self._before.get(f"{words[-2].strip(string.punctuation)} {word}", 0)
-        elif word.startswith("ex-"):
-            word = "ex-"
-        return kinds | self._sign.get(words[-1][-1], 0) | self._before.get(word, 0)
+            last = words[0].split()[-1].strip(_PUNCTUATION)
+            kinds |= self._before.get(f"{last} {word}", 0)
+        return kinds | self._before["ex-"] if word.startswith("ex-") else kinds
 
     def _told_line(self, before: str) -> int:
         """What the beginning of a line tells: quoted lines have signs before them."""

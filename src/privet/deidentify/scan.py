@@ -131,7 +131,8 @@ class Scanner:
             finding = checked(item, text, start, fits.end()) if fits else None
             if finding is not None:
                 found.append(finding)
-                sure, end = sure or finding.score >= SURE, max(end, finding.end)
+                sure = sure or finding.score >= SURE
+                end = finding.end if finding.end > end else end
         if sure or (len(found) < 2 and not panel.beside):
             return found
         hinted = near.beside(start, end)

@@ -40,7 +40,7 @@ _DOES = re.compile(
 )
 # More words of a name, the end of a line, or the first word of what it does.
 _GOES_ON = frozenset(
-    {" A", ", A", " and", ", and", " &", ", &", " of", ", of", "-", "\n", " is", " was", " employs", " announced"}
+    {" A", ", A", " and", ", and", " &", ", &", " of", ", of", "-", "\n", " plc", ", plc", " is", " was", " employs", " announced"}
     | {
         f" {word}"
         for word in "acquired invested has office offices resignation employees shares stock customers".split()
@@ -54,13 +54,13 @@ _ADDRESS_BELOW = re.compile(r"[ ]*\n[ >?*\n]*(?:[0-9]{1,6}|Unit|PSC|USNS|USS|PO 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """By its form; else by what it does, by who works there, or as the line above an address."""
     run = text[start:end]
-    words = run.translate(_PARTED).split()
+    words = (run.translate(_PARTED) if "," in run or "-" in run else run).split()
     if not _FORM_WORDS.isdisjoint(words):
         formed = _FORM.match(text, start)
         if formed is not None:
             return start, formed.end(), 0.74
     after = text[end : end + 1]
-    before = text[max(0, start - 32) : start]
+    before = text[start - 32 if start > 32 else 0 : start]
     lead = last_word(before) in _LEADS
     if not lead and after != "\n" and (after != " " or not ("-" in run or _DOES.match(text, end))):
         return None

@@ -31,7 +31,8 @@ def is_plausible(text: str) -> bool:
     >>> is_plausible("+886 912 345 678"), is_plausible("03-12-1985")
     (True, False)
     """
-    count = len(digits(_EXTENDED.split(text, 1)[0]))
+    extended = "x" in text or "e" in text or "#" in text
+    count = len(digits(_EXTENDED.split(text, 1)[0] if extended else text))
     if text.startswith("0") and not text.startswith("00"):
         return 9 <= count <= 11
     return (8 if text.startswith(("+", "00")) else 6) <= count <= 15
