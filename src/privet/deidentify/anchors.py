@@ -55,9 +55,7 @@ _BACK = {"mail": ("mail", _LOCAL), "hex": ("hex", _WORD), "scheme": ("scheme", _
 # ahead by some more.
 _PART, _REACH, _MARGIN = 1024, 3, 64
 # A character that Latin-1 has not becomes a question mark, which may be anything.
-_DULL = bytes(
-    code for code in range(256) if chr(code) not in "@:?民" and re.match(f"[0-9{UPPER}]", chr(code)) is None
-)
+_DULL = bytes(code for code in range(256) if chr(code) not in "@:?民" and re.match(f"[0-9{UPPER}]", chr(code)) is None)
 # As long as the longest local part (RFC 5321 section 4.5.3.1.1); a walk back is no longer, so the pass stays linear.
 _LONGEST = 64
 

@@ -32,12 +32,16 @@ class Hints:
         for item in items:
             for hint in item.hints:
                 (other if any(character > "ÿ" for character in hint) else latin)[hint].append(item.name)
+        self._alone: dict[bytes, tuple[str, ...]] = defaultdict(tuple)
         self._phrases: dict[bytes, list[_Phrase]] = defaultdict(list)
         for hint, kinds in latin.items():
             first, *rest = hint.replace("'", "_'").encode("latin-1").split(b"_")
-            self._phrases[first].append((rest, tuple(kinds)))
-            if not rest:
-                self._phrases[first + b"s"].append((rest, tuple(kinds)))
+            if rest:
+                self._phrases[first].append((rest, tuple(kinds)))
+                continue
+            self._alone[first] += tuple(kinds)
+            self._alone[first + b"s"] += tuple(kinds)
+        self._firsts = self._alone.keys() | self._phrases.keys()
         self._other = {hint: tuple(kinds) for hint, kinds in other.items()}
         self._others = _any_of(list(other))
 
@@ -48,12 +52,17 @@ class Hints:
         first = max(0, start - 1)
         part = lowered[first : end + 2 * _REACH]
         spaced = b" %b " % part.encode("latin-1", "replace").translate(_WORDS)
-        for word in self._phrases.keys() & set(spaced.split()):
-            place = spaced.find(b" %b " % word)
+        for word in self._firsts & set(spaced.split()):
+            alone, phrases, mark = self._alone.get(word), self._phrases.get(word), b" %b " % word
+            place = spaced.find(mark)
             while place >= 0:
                 if start <= first + place < end:
-                    found += self._phrase(part, spaced, word, place, first)
-                place = spaced.find(b" %b " % word, place + 1)
+                    stop = place + len(word)
+                    if alone and not _goes_on(part, stop):
+                        found.append((first + place, first + stop, alone))
+                    if phrases:
+                        found += _spoken(part, spaced, phrases, place, stop, first)
+                place = spaced.find(mark, place + 1)
         if not part.isascii():
             for match in self._others.finditer(lowered, start, end + _REACH):
                 hint = match.group(match.lastindex or 0)
@@ -61,15 +70,15 @@ class Hints:
                     found.append((match.start(), match.start() + len(hint), self._other[hint]))
         return sorted(found)
 
-    def _phrase(self, part: str, spaced: bytes, word: bytes, place: int, first: int) -> list[Spoken]:
-        """The hints that begin with a word; ``place`` is its own in the part, one less than in its spaced form."""
-        found: list[Spoken] = []
-        stop = place + len(word)
-        for rest, kinds in self._phrases[word]:
-            end = stop if not rest else _end(part, spaced, rest, stop)
-            if end and not _goes_on(part, end):
-                found.append((first + place, first + end, kinds))
-        return found
+
+def _spoken(part: str, spaced: bytes, phrases: list[_Phrase], place: int, stop: int, first: int) -> list[Spoken]:
+    """The phrases that begin with a word, whose place is its own in the part: one less than in its spaced form."""
+    found: list[Spoken] = []
+    for rest, kinds in phrases:
+        end = _end(part, spaced, rest, stop)
+        if end and not _goes_on(part, end):
+            found.append((first + place, first + end, kinds))
+    return found
 
 
 def _end(part: str, spaced: bytes, rest: list[bytes], stop: int) -> int:

@@ -75,6 +75,9 @@ class Panel:
         self.beside = tuple((item, compiled(item.pattern).match) for item, _ in forms if item.needs_context)
 
 
+_NONE = Panel(())
+
+
 class Scanner:
     """Looks for given kinds. Made once and kept: its patterns take a moment to compile."""
 
@@ -82,8 +85,7 @@ class Scanner:
         self._items = tuple(item for item in items if item.in_text)
         self._hints = Hints(self._items)
         self._capitals = Capitals(self._items)
-        # None where no kind can begin so.
-        self._panels: dict[Key, Panel | None] = {}
+        self._panels: dict[Key, Panel] = {}
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
@@ -101,8 +103,10 @@ class Scanner:
                 key = self._capitals.told(text, start)
             elif run:
                 key = text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE)
-            panel = panels[key] if key in panels else self._panel(key, run)
+            panel = panels.get(key)
             if panel is None:
+                panel = self._panel(key, run)
+            if panel is _NONE:
                 continue
             for finding in self._at(panel, text, start, near):
                 found.append(finding)
@@ -110,11 +114,11 @@ class Scanner:
                     covered = finding.end
         return found
 
-    def _panel(self, key: Key, run: int) -> Panel | None:
+    def _panel(self, key: Key, run: int) -> Panel:
+        if run > LONGEST_RUN:
+            return _NONE
         if len(self._panels) > _PANELS:
             self._panels.clear()
-        if run > LONGEST_RUN:
-            return None
         if isinstance(key, int):
             fits = self._capitals.items(key)
         elif isinstance(key, bytes):
@@ -122,7 +126,7 @@ class Scanner:
             fits = tuple(item for item in self._items if item.begins and compiled(item.begins).match(shape))
         else:
             fits = tuple(item for item in self._items if key in item.anchors)
-        return self._panels.setdefault(key, Panel(fits) if fits else None)
+        return self._panels.setdefault(key, Panel(fits) if fits else _NONE)
 
     def _at(self, panel: Panel, text: str, start: int, near: Near) -> list[Finding]:
         found, sure, end = [], False, start

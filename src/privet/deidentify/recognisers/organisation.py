@@ -40,7 +40,24 @@ _DOES = re.compile(
 )
 # More words of a name, the end of a line, or the first word of what it does.
 _GOES_ON = frozenset(
-    {" A", ", A", " and", ", and", " &", ", &", " of", ", of", "-", "\n", " plc", ", plc", " is", " was", " employs", " announced"}
+    {
+        " A",
+        ", A",
+        " and",
+        ", and",
+        " &",
+        ", &",
+        " of",
+        ", of",
+        "-",
+        "\n",
+        " plc",
+        ", plc",
+        " is",
+        " was",
+        " employs",
+        " announced",
+    }
     | {
         f" {word}"
         for word in "acquired invested has office offices resignation employees shares stock customers".split()

@@ -6,7 +6,7 @@ import string
 from privet.deidentify.hanzi import DOUBLE, HAN, SURNAMES
 from privet.deidentify.lists import entries
 from privet.deidentify.recogniser import Recogniser, Tells
-from privet.deidentify.words import LINK, NAME, pieces
+from privet.deidentify.words import LINK, NAME
 
 _CHINESE = rf"(?:{DOUBLE}|[{SURNAMES}])[{HAN}]{{1,3}}"
 _COLUMN_WORD = r"[A-ZÀ-Þ][A-Za-zÀ-ÿ'’\-]*\.?"
@@ -50,17 +50,19 @@ _GOES_ON = frozenset(
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """Whether a run of capitalised words names a person, and how sure that is."""
-    words = pieces(text[start:end])
-    first = words[0][1].lower()
-    if first in _PLAIN and not (len(words) > 1 and first in _GIVEN and words[-1][1].lower() in entries("surnames")):
+    run = text[start:end]
+    names = run.lower().split(" ")
+    first = names[0]
+    if first in _PLAIN and not (len(names) > 1 and first in _GIVEN and names[-1] in entries("surnames")):
         return None
-    while len(words) > 1 and words[-1][1].lower() in _PLAIN:
-        words.pop()
-    stop = start + words[-1][0] + len(words[-1][1])
-    before = text[max(0, start - 24) : start]
+    while len(names) > 1 and names[-1] in _PLAIN:
+        names.pop()
+        run = run.rpartition(" ")[0]
+    stop = start + len(run)
+    before = text[start - 24 if start > 24 else 0 : start]
     led = _led(before)
-    sure = _alone(first, before, led) if len(words) == 1 else _full(words, before, led)
-    if not sure and len(words) == 1 and first not in _PLAIN and _is_one(text, stop, before, led):
+    sure = _alone(first, before, led) if len(names) == 1 else _full(names, before, led)
+    if not sure and len(names) == 1 and first not in _PLAIN and _is_one(text, stop, before, led):
         sure = 0.57
     return (start, stop, sure) if sure and not _is_other(text, start, stop) else None
 
@@ -101,17 +103,18 @@ def _alone(word: str, before: str, led: bool) -> float:
     return 0.5 if led and word in entries("surnames") and _INTRODUCED.search(before) else 0.0
 
 
-def _full(words: list[tuple[int, str]], before: str, led: bool) -> float:
-    names = [word.lower() for _, word in words]
+def _full(names: list[str], before: str, led: bool) -> float:
     initial = len(names) > 2 and any(len(name.rstrip(".")) == 1 for name in names[1:-1])
     if initial or (led and _TITLE.search(before)):
         return 0.75
     if _is_given(names[0]):
         return 0.72
-    if names[-1] in entries("surnames") and len(names) == 2 and names[0] in entries("surnames"):
+    if len(names) > 2:
+        return 0.0
+    if names[-1] in entries("surnames") and names[0] in entries("surnames"):
         return 0.5
     # Two unknown words that begin a line or follow a word in small letters are a name more often than not.
-    return 0.45 if len(names) == 2 and _begins(before) else 0.0
+    return 0.45 if _begins(before) else 0.0
 
 
 def _begins(before: str) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from privet.deidentify.lists import entries
 from privet.deidentify.recogniser import Recogniser, Tells
-from privet.deidentify.words import ENDS, LOWER, UPPER, WORD, last_word, pieces
+from privet.deidentify.words import ENDS, LOWER, UPPER, WORD, last_word
 
 _LONGEST = 5
 # Where someone lives, goes or comes from.
@@ -35,20 +35,20 @@ _FIRST = frozenset(name.split(" ")[0].split("-")[0] for name in _PLACES)
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """The longest listed place that the words begin with, or a place that only the words around tell."""
-    words = pieces(text[start:end])
-    first = words[0][1].lower()
-    if first.partition("-")[0] in _FIRST:
+    words = text[start:end].split(" ")
+    first = words[0].lower()
+    if first in _FIRST or first.partition("-")[0] in _FIRST:
         for count in range(min(_LONGEST, len(words)), 0, -1):
-            place, word = words[count - 1]
-            if text[start : start + place + len(word)].lower() in _PLACES:
+            place = " ".join(words[:count])
+            if place.lower() in _PLACES:
                 # Surer than a name of the same length: Paris and Florence are people less often.
-                return start, start + place + len(word), 0.6 if count == 1 else 0.78
-    return _told(text, start, start + words[-1][0] + len(words[-1][1]), first, len(words))
+                return start, start + len(place), 0.6 if count == 1 else 0.78
+    return _told(text, start, end, first, len(words))
 
 
 def _told(text: str, start: int, end: int, first: str, count: int) -> tuple[int, int, float] | None:
     """A place that no list has, by what stands around it."""
-    before = text[max(0, start - 40) : start]
+    before = text[start - 40 if start > 40 else 0 : start]
     led, after_comma, below = last_word(before) in _LEADS, before.endswith(", "), "\n" in before[-10:]
     if not (led or after_comma or below) or count > 4:
         return None
