@@ -184,7 +184,7 @@ def chosen(candidates: Iterable[Finding]) -> tuple[Finding, ...]:
     # An address is met at its "@", after what stands in its local part.
     for finding in sorted(candidates, key=_start):
         if cluster and finding.start >= end:
-            kept += resolve(cluster)
+            kept += cluster if len(cluster) < 2 else resolve(cluster)
             cluster = []
         cluster.append(finding)
         end = max(end, finding.end)
