@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Iterator
 
-from privet.deidentify.hanzi import hanzi_places
+from privet.deidentify.hanzi import PROVINCES, hanzi_places
 from privet.deidentify.words import LOWER, UPPER
 
 # Words that begin sentences and no name: looking at each would cost prose most of its speed.
@@ -45,6 +45,7 @@ _ANCHOR = re.compile(
 _NAMED = {"colons": "hex", "www": "scheme", "han": "han"}
 # Met so that each number is met once, and no place.
 _PASSED = frozenset({"later", "neither"})
+_PROVINCES = frozenset(PROVINCES)
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _DIGITS = frozenset("0123456789")
 _WORD = _LETTERS | _DIGITS
@@ -128,7 +129,7 @@ def _word(text: str, start: int, end: int, found: list[Place]) -> None:
     """Letters before a digit: they may begin a number, or be a name beside one."""
     if end > start + 2 and text[end - 1] not in _DIGITS and text[start + 1].islower():
         found.append((start, "capital", 0))
-    if start and text[start - 1] >= "\u4e00":
+    if start and text[start - 1] in _PROVINCES:
         found.append((start - 1, "han", 0))
     found.append((start, "letter", end - start))
 

@@ -131,6 +131,9 @@ class Scanner:
     def _at(self, panel: Panel, text: str, start: int, near: Near) -> list[Finding]:
         found, sure, end = [], False, start
         for item, match in panel.alone:
+            # The surest come first; what else begins here lies in the sure one or gives way to it.
+            if sure and item.score < SURE:
+                break
             fits = match(text, start)
             finding = checked(item, text, start, fits.end()) if fits else None
             if finding is not None:
@@ -183,11 +186,12 @@ def chosen(candidates: Iterable[Finding]) -> tuple[Finding, ...]:
     end = 0
     # An address is met at its "@", after what stands in its local part.
     for finding in sorted(candidates, key=_start):
-        if cluster and finding.start >= end:
+        _, start, stop, _ = finding
+        if start >= end and cluster:
             kept += cluster if len(cluster) < 2 else resolve(cluster)
             cluster = []
         cluster.append(finding)
-        end = max(end, finding.end)
+        end = stop if stop > end else end
     return tuple(kept + resolve(cluster))
 
 

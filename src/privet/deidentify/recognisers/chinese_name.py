@@ -24,13 +24,17 @@ _SPOKEN = re.compile(
     "|今年|現年|现年|出生|生於|生于|住在|住院|就診|就诊|入院|您好|你好"
     "|的(?:電話|电话|手機|手机|身分|身份|地址|信箱|邮箱|生日|病歷|病历|帳|账))"
 )
+# What these begin or end with: most places have nothing of it.
+_SPOKEN_BEGINS, _LINKED_ENDS = frozenset("，, 男女說说主擔担負负告表指認认回今現现出生住就您你的"), frozenset(
+    "與和跟由對对給给請请找約约向問问讓让替被及有謝谢據据訪访"
+)
 _BEGUN = frozenset("與和跟由對对給给請请找約约向問问讓让替被及是為为的在有位了到叫")
 # The commonest surnames: nine of ten people have one of them.
 _COMMONEST = frozenset(
     "王李張张刘劉陳陈楊杨黃黄趙赵吳吴周徐孫孙馬马朱胡郭何林高羅罗鄭郑梁謝谢宋唐許许韓韩馮冯鄧邓曹彭曾蕭肖田董袁潘蔡蔣蒋余杜葉叶程蘇苏魏呂吕丁沈任姚盧卢姜崔鍾钟"
     "譚谭陸陆汪范廖石金賈贾夏韋韦方鄒邹熊孟秦邱江尹薛閻阎段雷侯龍龙史黎賀贺顧顾毛郝龔龚邵萬万錢钱嚴严洪莊庄柯涂簡简賴赖游"
 )
-_DOUBLE = re.compile(DOUBLE)
+_DOUBLE = frozenset(DOUBLE.split("|"))
 _SURNAMES = frozenset(SURNAMES)
 # Characters that go on a sentence and end no name; those that are surnames less often than words.
 _GOES_ON = frozenset(
@@ -43,8 +47,8 @@ _RARELY = frozenset("和于於從从但可有回由來来過过應应那都別�
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """Where the name ends and how sure it is one, by what stands before and after."""
-    double = _DOUBLE.match(text, start)
-    given = double.end() if double else start + 1
+    double = text[start : start + 2] in _DOUBLE
+    given = start + 2 if double else start + 1
     if not double and text[start] not in _SURNAMES:
         return None
     before = text[max(0, start - 10) : start]
@@ -109,7 +113,8 @@ def _unlabelled(text: str, start: int, given: int, end: int, before: str) -> tup
         return None
     alone = not before or not _is_han(before[-1])
     ends = stop == len(text) or not _is_han(text[stop]) or text[stop] in "和與与跟及"
-    spoken, linked = _SPOKEN.match(text, stop) is not None, _LINKED.search(before) is not None
+    spoken = text[stop : stop + 1] in _SPOKEN_BEGINS and _SPOKEN.match(text, stop) is not None
+    linked = before.removesuffix("\n")[-1:] in _LINKED_ENDS and _LINKED.search(before) is not None
     if stop - start == 2:
         listed = ends and (linked or before[-1:] == "、")
         return (start, stop, 0.55) if listed or (spoken and (alone or linked)) else None

@@ -1,9 +1,9 @@
 """Licence plates of Taiwan, mainland China, Hong Kong, the United Kingdom and the United States."""
 
+from privet.deidentify.hanzi import PROVINCES
 from privet.deidentify.recogniser import NUMBER_BEGINS, NUMBER_ENDS, Recogniser
 
-_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_CHINA = rf"[{_PROVINCES}][A-HJ-NP-Z][ ·\-]?[A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳]"
+_CHINA = rf"[{PROVINCES}][A-HJ-NP-Z][ ·\-]?[A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳]"
 _TAIWAN = r"[A-Z]{2,3}-[0-9]{4}|[0-9]{4}-[A-Z]{2}|[A-Z0-9]{2}-[0-9]{4}"
 _BRITAIN = r"[A-Z]{2}[0-9]{2} ?[A-Z]{3}"
 _OTHERS = r"[A-Z]{2} ?[0-9]{3,4}|[A-Z]{3}[ \-]?[0-9]{3,4}|[0-9][A-Z]{3}[0-9]{3}"
