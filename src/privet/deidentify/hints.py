@@ -128,8 +128,9 @@ class Near:
         first, last = max(0, start - BEFORE), end + AFTER
         block = first // _BLOCK
         hints = self._blocks[block] if block in self._blocks else self._block(block)
-        for more in range(block + 1, last // _BLOCK + 1):
-            hints = hints + self._block(more)
+        if last >= (block + 1) * _BLOCK:
+            for more in range(block + 1, last // _BLOCK + 1):
+                hints = hints + self._block(more)
         kinds: list[str] = []
         for place in range(bisect_left(hints, (first,)), len(hints)):
             begins, ends, spoken = hints[place]

@@ -150,8 +150,9 @@ class Scanner:
     ) -> list[Finding]:
         """What was found, surer where the words beside it speak of it, and the kinds that fit only beside them."""
         made = [_surer(finding) if finding.kind in hinted else finding for finding in found]
+        known = [finding.kind for finding in found]
         for item, match in panel.beside:
-            if item.name not in hinted or any(finding.kind == item.name for finding in found):
+            if item.name not in hinted or item.name in known:
                 continue
             fits = match(text, start)
             finding = checked(item, text, start, fits.end()) if fits else None

@@ -31,7 +31,8 @@ def exists(text: str) -> bool:
     (False, True, False, True)
     """
     parts = [int(number) for number in _NUMBER.findall(text)]
-    named = _MONTH_NAME.search(text.lower())
+    small = text.lower()
+    named = _MONTH_NAME.search(small) if small != text.upper() else None
     if named is not None:
         return is_date(parts[1], _MONTHS.index(named.group()) + 1, parts[0])
     year, first, second = parts if len(str(parts[0])) >= 3 or "年" in text else (parts[2], parts[0], parts[1])

@@ -8,7 +8,7 @@ from privet.deidentify.recogniser import Recogniser
 # The parts of an address, each the shortest that ends in a word for its kind, so that a line of them is read in one go.
 _KINDS = "省|自治區|自治区|特別行政區|特别行政区|市|縣|县|區|区|鄉|乡|鎮|镇|旗|村|里|鄰|邻|路|街|道|巷|胡同|弄|庄|段"
 _PART = re.compile(rf"[{HAN}0-9]{{1,7}}?(?:{_KINDS})")
-_ROAD = re.compile("[路街道巷同弄村里庄段] ?$")
+_ROADS = frozenset("路街道巷同弄村里庄段")
 _FLOOR = "樓|楼|層|层|棟|栋|幢|座|單元|单元|室|房|號楼|号楼|號|号"
 _AFTER = re.compile(
     r"(?:[0-9]{1,5}(?:[\-之][0-9]{1,3})?[號号](?:之[0-9]{1,3})?院?|[0-9A-Za-z]{1,4}[座棟栋])"
@@ -27,7 +27,7 @@ def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     before = text[max(0, start - _LONGEST) : start]
     before = _LEADS.sub("", _MARKS.split(before)[-1])
     after = _AFTER.match(text, start)
-    if after is None or not _ROAD.search(before):
+    if after is None or before.removesuffix(" ")[-1:] not in _ROADS:
         return None
     begins = _begin(before)
     return None if begins is None else (start - len(before) + begins, after.end(), 0.85)

@@ -26,12 +26,12 @@ def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     found = text[start:end]
     if found.endswith("day"):
         return start, end, 0.5
-    if _A_YEAR.fullmatch(found):
+    if len(found) == 4 and _A_YEAR.fullmatch(found):
         # "a 2021 film" has a year, "a 2021 of something" is any number.
         after = text[end : end + 2]
         return (start, end, 0.45) if text[start - 3 : start] != " a " or after[1:].isupper() else None
     bare = _CLOCK.sub("", found) if ":" in found else found
-    return (start, end, 0.55) if _two_digits(bare) or exists(bare) else None
+    return (start, end, 0.55) if ("/" in bare and _two_digits(bare)) or exists(bare) else None
 
 
 def _two_digits(text: str) -> bool:
