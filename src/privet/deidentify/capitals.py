@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from privet.deidentify.recogniser import Recogniser
 from privet.deidentify.words import LOWER, UPPER
 
-# The first word up to a hyphen, whether it has more capitals ("McDonald"), and what follows it.
+# The first word up to a hyphen, whether it has more capitals ("McDonald"), the plain words after it, and what follows.
 _WORD = re.compile(
-    rf"([{UPPER}](?:['’][{UPPER}])?[{LOWER}]*)(?:([{UPPER}])[{UPPER}{LOWER}]*)?"
+    rf"([{UPPER}](?:['’][{UPPER}])?[{LOWER}]*)(?:([{UPPER}])[{UPPER}{LOWER}]*)?((?: [{UPPER}][{LOWER}]++(?![{UPPER}0-9])){{0,4}}+)"
     rf"(,? (?:[{UPPER}]|&|[a-z]+)?|,|[\s\S])?"
 )
 _PUNCTUATION = string.punctuation
 _CAPITALS = [chr(code) for code in range(0x180) if re.match(f"[{UPPER}]", chr(code))]
+# After one of these more of a name may follow, so that only its pattern tells where it ends.
+_LINKS = ("&", *"and of the de la u am an van von del della da di dos le bin al el ter".split(), *_CAPITALS)
+_JOINED = frozenset({"-", *(f"{sign} {link}" for sign in ("", ",") for link in _LINKS)})
 # So far back the words before and the line that began are looked for.
 _BEFORE = 24
 
@@ -34,6 +37,8 @@ class Capitals:
         self._before: dict[str, int] = defaultdict(int)
         self._sign: dict[str, int] = defaultdict(int)
         self._after: dict[str, int] = defaultdict(int)
+        self._within: dict[str, int] = defaultdict(int)
+        self._more = 0
         self._seconds: set[str] = set()
         self._any = (1 << len(self._items)) - 1
         self._always = 0
@@ -53,23 +58,35 @@ class Capitals:
         for word in item.tells.after:
             for form in [word[:-1] + capital for capital in _CAPITALS] if word.endswith("A") else [word]:
                 self._after[form] |= kind
+        for word in item.tells.within:
+            self._within[word] |= kind
+        if " A" in item.tells.after and not item.tells.within:
+            self._more |= kind
 
     def items(self, kinds: int) -> tuple[Recogniser, ...]:
         """The recognisers of a set of kinds."""
         return tuple(item for place, item in enumerate(self._items) if kinds >> place & 1)
 
-    def told(self, text: str, start: int) -> int:
-        """The kinds that a word may begin."""
+    def told(self, text: str, start: int) -> tuple[int, int]:
+        """The kinds that a word may begin, and where the run of plain words ends that it begins, or 0."""
         match = _WORD.match(text, start)
         if match is None:
-            return self._any
-        first, more, after = match.groups()
-        if more:
-            return self._any
+            return self._any, 0
+        first, humps, more, after = match.groups("")
+        if humps:
+            return self._any, 0
         kinds = self._always | self._first.get(first.lower(), 0) | self._after.get(after, 0)
+        if more:
+            kinds |= self._more
+            for word in more.split():
+                kinds |= self._within.get(word, 0)
+        plain = after not in _JOINED and first[-1].islower() and not after.isalnum()
+        return kinds | self._told_before(text, start), match.end(3) if plain else 0
+
+    def _told_before(self, text: str, start: int) -> int:
+        """What the words before tell."""
         before = text[start - _BEFORE if start > _BEFORE else 0 : start]
-        if "\n" in before:
-            kinds |= self._told_line(before)
+        kinds = self._told_line(before) if "\n" in before else 0
         words = before.rsplit(None, 1) if before[-1:].isspace() else ()
         if words:
             return kinds | self._sign.get(words[-1][-1], 0) | self._told_words(words)

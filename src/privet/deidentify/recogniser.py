@@ -39,17 +39,21 @@ NUMBER_ENDS = r"(?![A-Za-z0-9]|[\-.][0-9])"
 
 @dataclass(frozen=True, slots=True)
 class Tells:
-    """What tells that a kind may begin at a capitalised word: one of three suffices, nothing else does.
+    """What tells that a kind may begin at a capitalised word: one of these suffices, nothing else does.
 
-    ``first`` are the words that it may begin with, in small letters, up to a hyphen; ``before`` the word
-    before it, or two, in small letters without punctuation, or the sign that the word before ends in ("\\n" where a
-    line begins, "0\\n" where that is one below a letter or digit, "" where the text begins); ``after`` is what may follow the first word: with the space or comma before it, a word in small
-    letters, "A" for any capital, or one character.
+    ``first`` are the words that it may begin with, in small letters, up to a hyphen. ``before`` is the word before it,
+    or two, in small letters without punctuation, or the sign that the word before ends in ("\\n" where a line begins,
+    "0\\n" where that is one below a letter or digit, "" where the text begins). ``after`` is what may follow: with the
+    space or comma before it a word in small letters, "A" for any capital, or one character. Where more capitalised
+    words follow, ``within`` are those of which one must be among them.
+    ``runs`` says that the pattern fits a run of plain capitalised words as a whole, so that it need not be tried there.
     """
 
     first: frozenset[str] = frozenset()
     before: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
+    within: frozenset[str] = frozenset()
+    runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

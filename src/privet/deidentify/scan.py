@@ -71,7 +71,9 @@ class Panel:
 
     def __init__(self, items: Iterable[Recogniser]) -> None:
         forms = [(item, item.alone if item.needs_context else item.pattern) for item in items]
-        self.alone = tuple((item, compiled(form).match) for item, form in forms if form)
+        self.alone = tuple(
+            (item, compiled(form).match, item.tells is not None and item.tells.runs) for item, form in forms if form
+        )
         self.beside = tuple((item, compiled(item.pattern).match) for item, _ in forms if item.needs_context)
 
 
@@ -99,8 +101,9 @@ class Scanner:
             if start < covered:
                 continue
             key: Key = way
+            stop = 0
             if way == "capital":
-                key = self._capitals.told(text, start)
+                key, stop = self._capitals.told(text, start)
             elif run:
                 key = text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE)
             panel = panels.get(key)
@@ -108,7 +111,7 @@ class Scanner:
                 panel = self._panel(key, run)
             if panel is _NONE:
                 continue
-            for finding in self._at(panel, text, start, near):
+            for finding in self._at(panel, text, start, stop, near):
                 found.append(finding)
                 if finding.score >= SURE and finding.end > covered:
                     covered = finding.end
@@ -128,14 +131,18 @@ class Scanner:
             fits = tuple(item for item in self._items if key in item.anchors)
         return self._panels.setdefault(key, Panel(fits) if fits else _NONE)
 
-    def _at(self, panel: Panel, text: str, start: int, near: Near) -> list[Finding]:
+    def _at(self, panel: Panel, text: str, start: int, stop: int, near: Near) -> list[Finding]:
+        """What fits at a place; ``stop`` is where a run of capitalised words ends."""
         found, sure, end = [], False, start
-        for item, match in panel.alone:
+        for item, match, runs in panel.alone:
             # The surest come first; what else begins here lies in the sure one or gives way to it.
             if sure and item.score < SURE:
                 break
-            fits = match(text, start)
-            finding = checked(item, text, start, fits.end()) if fits else None
+            if runs and stop:
+                finding = checked(item, text, start, stop)
+            else:
+                fits = match(text, start)
+                finding = checked(item, text, start, fits.end()) if fits else None
             if finding is not None:
                 found.append(finding)
                 sure = sure or finding.score >= SURE

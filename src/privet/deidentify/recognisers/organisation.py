@@ -106,7 +106,7 @@ RECOGNISER = Recogniser(
     source="Legal forms of companies; kinds of institution",
     score=0.74,
     anchors=("capital",),
-    tells=Tells(before=frozenset(lead.rstrip(":") for lead in _LEADS), after=_GOES_ON),
+    tells=Tells(before=frozenset(lead.rstrip(":") for lead in _LEADS), after=_GOES_ON, within=_FORM_WORDS, runs=True),
     hints=("company", "employer", "organisation", "organization", "institution", "bank_name"),
     locate=locate,
     cell=_FORMED,

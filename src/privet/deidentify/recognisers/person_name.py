@@ -134,7 +134,7 @@ RECOGNISER = Recogniser(
     source="US Census Bureau, names of 1990; Chinese-Names-Corpus; Ministry of the Interior, surnames of Taiwan",
     score=0.4,
     anchors=("capital",),
-    tells=Tells(first=_GIVEN, before=_LEADS | {"ex-"}, after=_GOES_ON),
+    tells=Tells(first=_GIVEN, before=_LEADS | {"ex-"}, after=_GOES_ON, runs=True),
     hints=("name", "full_name", "fullname", "surname", "patient", "姓名", "名字"),
     locate=locate,
     cell=rf"{_CHINESE}|{_LATIN}",

@@ -84,7 +84,7 @@ RECOGNISER = Recogniser(
     source="ISO 3166-1, countries; US states and Canadian provinces; large cities",
     score=0.6,
     anchors=("capital",),
-    tells=Tells(first=_FIRST, before=_LEADS | {",", "0\n"}),
+    tells=Tells(first=_FIRST, before=_LEADS | {",", "0\n"}, runs=True),
     hints=("city", "country", "state", "town", "place", "birthplace"),
     locate=locate,
     cell=rf"{WORD}(?:(?: (?:and|of|the|de))*[ \-]{WORD}){{0,4}}{ENDS}",
