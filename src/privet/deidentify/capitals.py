@@ -11,7 +11,8 @@ import string
 from collections import defaultdict
 from collections.abc import Sequence
 
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.finding import Finding, checked
+from privet.deidentify.recogniser import Recogniser, compiled
 from privet.deidentify.words import LOWER, UPPER
 
 # The first word up to a hyphen, whether it has more capitals ("McDonald"), the plain words after it, and what follows.
@@ -32,7 +33,16 @@ class Capitals:
     """The tells of some kinds: a set of kinds is a number, one bit for each."""
 
     def __init__(self, items: tuple[Recogniser, ...]) -> None:
-        self._items = tuple(item for item in items if "capital" in item.anchors)
+        named = [item for item in items if "capital" in item.anchors and (item.alone or not item.needs_context)]
+        self._tries = [
+            (
+                item,
+                compiled(item.alone if item.needs_context and item.alone else item.pattern).match,
+                item.tells is not None and item.tells.runs,
+            )
+            for item in named
+        ]
+        self._kinds = [[kind for kind in range(len(named)) if kinds >> kind & 1] for kinds in range(1 << len(named))]
         self._first: dict[str, int] = defaultdict(int)
         self._before: dict[str, int] = defaultdict(int)
         self._sign: dict[str, int] = defaultdict(int)
@@ -40,9 +50,9 @@ class Capitals:
         self._within: dict[str, int] = defaultdict(int)
         self._more = 0
         self._seconds: set[str] = set()
-        self._any = (1 << len(self._items)) - 1
+        self._any = (1 << len(named)) - 1
         self._always = 0
-        for place, item in enumerate(self._items):
+        for place, item in enumerate(named):
             self._add(item, 1 << place)
 
     def _add(self, item: Recogniser, kind: int) -> None:
@@ -63,9 +73,27 @@ class Capitals:
         if " A" in item.tells.after and not item.tells.within:
             self._more |= kind
 
-    def items(self, kinds: int) -> tuple[Recogniser, ...]:
-        """The recognisers of a set of kinds."""
-        return tuple(item for place, item in enumerate(self._items) if kinds >> place & 1)
+    def found(self, text: str, starts: list[int]) -> dict[int, list[Finding]]:
+        """What fits at capitalised words, by place: one kind after the other, the surest first."""
+        if not starts:
+            return {}
+        asked: list[list[tuple[int, int]]] = [[] for _ in self._tries]
+        for start in starts:
+            kinds, stop = self.told(text, start)
+            for kind in self._kinds[kinds]:
+                asked[kind].append((start, stop))
+        found: dict[int, list[Finding]] = defaultdict(list)
+        for (item, match, runs), asks in zip(self._tries, asked, strict=True):
+            for start, stop in asks:
+                if not (runs and stop):
+                    fits = match(text, start)
+                    if fits is None:
+                        continue
+                    stop = fits.end()
+                finding = checked(item, text, start, stop)
+                if finding is not None:
+                    found[start].append(finding)
+        return found
 
     def told(self, text: str, start: int) -> tuple[int, int]:
         """The kinds that a word may begin, and where the run of plain words ends that it begins, or 0."""

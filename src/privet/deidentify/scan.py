@@ -13,10 +13,9 @@ import operator
 import re
 import string
 from collections.abc import Iterable
-from typing import NamedTuple
-
 from privet.deidentify.anchors import places
 from privet.deidentify.capitals import Capitals
+from privet.deidentify.finding import Finding, checked
 from privet.deidentify.hints import Hints, Near
 from privet.deidentify.recogniser import Recogniser, compiled, recognisers
 
@@ -44,19 +43,6 @@ _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {
 }
 
 
-# What tells the kinds that can begin at a place: its shape, what is told of a capitalised word, or the way.
-Key = bytes | int | str
-
-
-class Finding(NamedTuple):
-    """One identifier in a text, by its place; where two overlap ``score`` decides. The text itself is not kept."""
-
-    kind: str
-    start: int
-    end: int
-    score: float
-
-
 def narrow(text: str) -> str:
     """The text with full-width letters, digits and their punctuation as plain ones; the length stays.
 
@@ -71,13 +57,12 @@ class Panel:
 
     def __init__(self, items: Iterable[Recogniser]) -> None:
         forms = [(item, item.alone if item.needs_context else item.pattern) for item in items]
-        self.alone = tuple(
-            (item, compiled(form).match, item.tells is not None and item.tells.runs) for item, form in forms if form
-        )
+        self.alone = tuple((item, compiled(form).match) for item, form in forms if form)
         self.beside = tuple((item, compiled(item.pattern).match) for item, _ in forms if item.needs_context)
 
 
 _NONE = Panel(())
+_NOTHING: list[Finding] = []
 
 
 class Scanner:
@@ -87,7 +72,8 @@ class Scanner:
         self._items = tuple(item for item in items if item.in_text)
         self._hints = Hints(self._items)
         self._capitals = Capitals(self._items)
-        self._panels: dict[Key, Panel] = {}
+        self._capital = Panel(item for item in self._items if "capital" in item.anchors)
+        self._panels: dict[str | bytes, Panel] = {}
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
@@ -96,66 +82,49 @@ class Scanner:
     def candidates(self, text: str, begin: int = 0) -> list[Finding]:
         """Everything that fits from a place on, overlaps and all; nothing is looked for inside a sure finding."""
         found: list[Finding] = []
-        near, panels, covered = Near(self._hints, text), self._panels, begin
-        for start, way, run in places(text, begin):
+        near, met, covered = Near(self._hints, text), places(text, begin), begin
+        # All at once, for the same work again and again is done faster than in turn with other work.
+        named = self._capitals.found(text, [start for start, way, _ in met if way == "capital"])
+        for start, way, run in met:
             if start < covered:
                 continue
-            key: Key = way
-            stop = 0
-            if way == "capital":
-                key, stop = self._capitals.told(text, start)
-            elif run:
-                key = text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE)
-            panel = panels.get(key)
-            if panel is None:
-                panel = self._panel(key, run)
-            if panel is _NONE:
-                continue
-            for finding in self._at(panel, text, start, stop, near):
+            panel = self._capital if way == "capital" else self._panel(text, start, way, run)
+            here = named.get(start, _NOTHING) if way == "capital" else _alone(panel, text, start)
+            if panel.beside or len(here) > 1:
+                here = self._beside(panel, text, start, near, here)
+            for finding in here:
                 found.append(finding)
                 if finding.score >= SURE and finding.end > covered:
                     covered = finding.end
         return found
 
-    def _panel(self, key: Key, run: int) -> Panel:
+    def _panel(self, text: str, start: int, way: str, run: int) -> Panel:
         if run > LONGEST_RUN:
             return _NONE
+        key = text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE) if run else way
+        panel = self._panels.get(key)
+        return self._made(key) if panel is None else panel
+
+    def _made(self, key: str | bytes) -> Panel:
+        """The panel of a shape, or of a way that has none."""
         if len(self._panels) > _PANELS:
             self._panels.clear()
-        if isinstance(key, int):
-            fits = self._capitals.items(key)
-        elif isinstance(key, bytes):
-            shape = key.decode()
-            fits = tuple(item for item in self._items if item.begins and compiled(item.begins).match(shape))
-        else:
-            fits = tuple(item for item in self._items if key in item.anchors)
+        shape = key.decode() if isinstance(key, bytes) else ""
+        fits = [
+            item for item in self._items if (item.begins and compiled(item.begins).match(shape)) or key in item.anchors
+        ]
         return self._panels.setdefault(key, Panel(fits) if fits else _NONE)
 
-    def _at(self, panel: Panel, text: str, start: int, stop: int, near: Near) -> list[Finding]:
-        """What fits at a place; ``stop`` is where a run of capitalised words ends."""
-        found, sure, end = [], False, start
-        for item, match, runs in panel.alone:
-            # The surest come first; what else begins here lies in the sure one or gives way to it.
-            if sure and item.score < SURE:
-                break
-            if runs and stop:
-                finding = checked(item, text, start, stop)
-            else:
-                fits = match(text, start)
-                finding = checked(item, text, start, fits.end()) if fits else None
-            if finding is not None:
-                found.append(finding)
-                sure = sure or finding.score >= SURE
-                end = finding.end if finding.end > end else end
-        if sure or (len(found) < 2 and not panel.beside):
-            return found
-        hinted = near.beside(start, end)
-        return self._beside(panel, text, start, hinted, found) if hinted else found
-
-    def _beside(
-        self, panel: Panel, text: str, start: int, hinted: frozenset[str], found: list[Finding]
-    ) -> list[Finding]:
+    def _beside(self, panel: Panel, text: str, start: int, near: Near, found: list[Finding]) -> list[Finding]:
         """What was found, surer where the words beside it speak of it, and the kinds that fit only beside them."""
+        end = start
+        for finding in found:
+            if finding.score >= SURE:
+                return found
+            end = finding.end if finding.end > end else end
+        hinted = near.beside(start, end)
+        if not hinted:
+            return found
         made = [_surer(finding) if finding.kind in hinted else finding for finding in found]
         known = [finding.kind for finding in found]
         for item, match in panel.beside:
@@ -168,6 +137,21 @@ class Scanner:
         return made
 
 
+def _alone(panel: Panel, text: str, start: int) -> list[Finding]:
+    """The kinds that fit at a place by themselves."""
+    found, sure = [], False
+    for item, match in panel.alone:
+        # The surest come first; what else begins here lies in the sure one or gives way to it.
+        if sure and item.score < SURE:
+            break
+        fits = match(text, start)
+        finding = checked(item, text, start, fits.end()) if fits else None
+        if finding is not None:
+            found.append(finding)
+            sure = sure or finding.score >= SURE
+    return found
+
+
 def _surer(finding: Finding) -> Finding:
     return Finding(finding.kind, finding.start, finding.end, _raised(finding.score))
 
@@ -175,16 +159,6 @@ def _surer(finding: Finding) -> Finding:
 @functools.cache
 def _raised(score: float) -> float:
     return min(1.0, round(score + CONTEXT, 2))
-
-
-def checked(item: Recogniser, text: str, start: int, end: int) -> Finding | None:
-    """A match held to its checksum, or moved to where the words say."""
-    if item.locate is not None:
-        located = item.locate(text, start, end)
-        return None if located is None else Finding(item.name, *located)
-    if item.validate is not None and not item.validate(text[start:end]):
-        return None
-    return Finding(item.name, start, end, item.score)
 
 
 def chosen(candidates: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -25,8 +25,9 @@ _SPOKEN = re.compile(
     "|的(?:電話|电话|手機|手机|身分|身份|地址|信箱|邮箱|生日|病歷|病历|帳|账))"
 )
 # What these begin or end with: most places have nothing of it.
-_SPOKEN_BEGINS, _LINKED_ENDS = frozenset("，, 男女說说主擔担負负告表指認认回今現现出生住就您你的"), frozenset(
-    "與和跟由對对給给請请找約约向問问讓让替被及有謝谢據据訪访"
+_SPOKEN_BEGINS, _LINKED_ENDS = (
+    frozenset("，, 男女說说主擔担負负告表指認认回今現现出生住就您你的"),
+    frozenset("與和跟由對对給给請请找約约向問问讓让替被及有謝谢據据訪访"),
 )
 _BEGUN = frozenset("與和跟由對对給给請请找約约向問问讓让替被及是為为的在有位了到叫")
 # The commonest surnames: nine of ten people have one of them.
