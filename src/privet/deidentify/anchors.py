@@ -72,7 +72,7 @@ def places(text: str, begin: int = 0) -> list[Place]:
     [(3, 'letter', 1), (17, 'mail', 0), (34, 'sign', 0), (35, 'digit', 3), (39, 'digit', 3)]
     """
     found: list[Place] = []
-    for first, last in _parts(text, begin):
+    for first, last in _parts(text, begin) if len(text) - begin > _PART else [(begin, len(text))]:
         for match in _ANCHOR.finditer(text, first, last + _MARGIN):
             start, way = match.start(), match.lastgroup
             if start >= last:

@@ -75,8 +75,6 @@ class Capitals:
 
     def found(self, text: str, starts: list[int]) -> dict[int, list[Finding]]:
         """What fits at capitalised words, by place: one kind after the other, the surest first."""
-        if not starts:
-            return {}
         asked: list[list[tuple[int, int]]] = [[] for _ in self._tries]
         for start in starts:
             kinds, stop = self.told(text, start)

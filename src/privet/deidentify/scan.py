@@ -13,7 +13,7 @@ import operator
 import re
 import string
 from collections.abc import Iterable
-from privet.deidentify.anchors import places
+from privet.deidentify.anchors import Place, places
 from privet.deidentify.capitals import Capitals
 from privet.deidentify.finding import Finding, checked
 from privet.deidentify.hints import Hints, Near
@@ -62,6 +62,8 @@ class Panel:
 
 
 _NONE = Panel(())
+# Ways that names are met by.
+_NAMES = frozenset({"capital", "han", "han_name", "han_place", "han_ending", "han_house"})
 _NOTHING: list[Finding] = []
 
 
@@ -72,7 +74,6 @@ class Scanner:
         self._items = tuple(item for item in items if item.in_text)
         self._hints = Hints(self._items)
         self._capitals = Capitals(self._items)
-        self._capital = Panel(item for item in self._items if "capital" in item.anchors)
         self._panels: dict[str | bytes, Panel] = {}
 
     def find(self, text: str) -> tuple[Finding, ...]:
@@ -83,13 +84,12 @@ class Scanner:
         """Everything that fits from a place on, overlaps and all; nothing is looked for inside a sure finding."""
         found: list[Finding] = []
         near, met, covered = Near(self._hints, text), places(text, begin), begin
-        # All at once, for the same work again and again is done faster than in turn with other work.
-        named = self._capitals.found(text, [start for start, way, _ in met if way == "capital"])
+        names = self._names(text, met)
         for start, way, run in met:
             if start < covered:
                 continue
-            panel = self._capital if way == "capital" else self._panel(text, start, way, run)
-            here = named.get(start, _NOTHING) if way == "capital" else _alone(panel, text, start)
+            panel = self._panel(text, start, way, run)
+            here = names[way].get(start, _NOTHING) if way in names else _alone(panel, text, start)
             if panel.beside or len(here) > 1:
                 here = self._beside(panel, text, start, near, here)
             for finding in here:
@@ -97,6 +97,23 @@ class Scanner:
                 if finding.score >= SURE and finding.end > covered:
                     covered = finding.end
         return found
+
+    def _names(self, text: str, met: list[Place]) -> dict[str, dict[int, list[Finding]]]:
+        """What fits at places where names are looked for, by way and place.
+
+        All at once, for the same work again and again is done faster than in turn with other work. Few names lie in
+        what is sure, so that little of it is in vain.
+        """
+        starts: dict[str, list[int]] = {}
+        for start, way, _ in met:
+            if way in _NAMES:
+                starts.setdefault(way, []).append(start)
+        return {
+            way: self._capitals.found(text, places)
+            if way == "capital"
+            else _each(self._panel(text, 0, way, 0), text, places)
+            for way, places in starts.items()
+        }
 
     def _panel(self, text: str, start: int, way: str, run: int) -> Panel:
         if run > LONGEST_RUN:
@@ -135,6 +152,18 @@ class Scanner:
             if finding is not None:
                 made.append(_surer(finding))
         return made
+
+
+def _each(panel: Panel, text: str, starts: list[int]) -> dict[int, list[Finding]]:
+    """The kinds that fit by themselves at places of one way, kind by kind."""
+    found: dict[int, list[Finding]] = {}
+    for item, match in panel.alone:
+        for start in starts:
+            fits = match(text, start)
+            finding = checked(item, text, start, fits.end()) if fits else None
+            if finding is not None:
+                found.setdefault(start, []).append(finding)
+    return found
 
 
 def _alone(panel: Panel, text: str, start: int) -> list[Finding]:
