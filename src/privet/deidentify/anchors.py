@@ -42,6 +42,7 @@ _ANCHOR = re.compile(
     rf"|[{UPPER}]{{2}}(?<=(?:n|o|m|,|>|\?|\n) .)))",
     re.ASCII,
 )
+_DIGIT = _ANCHOR.groupindex["digit"]
 _NAMED = {"colons": "hex", "www": "scheme", "han": "han"}
 # Met so that each number is met once, and no place.
 _PASSED = frozenset({"later", "neither"})
@@ -80,7 +81,7 @@ def places(text: str, begin: int = 0) -> list[Place]:
             if way == "capital":
                 found.append((start, way, 0))
             elif way == "digit":
-                found.append((start, way, match.end(way) - start))
+                found.append((start, way, match.end(_DIGIT) - start))
             elif way is not None and way not in _PASSED:
                 _other(text, match, way, found)
     chinese = [] if text.isascii() else hanzi_places(text, begin)

@@ -90,7 +90,7 @@ class Scanner:
                 continue
             panel = self._panel(text, start, way, run)
             here = names[way].get(start, _NOTHING) if way in names else _alone(panel, text, start)
-            if panel.beside or len(here) > 1:
+            if (panel.beside or len(here) > 1) and not (here and here[0].score >= SURE):
                 here = self._beside(panel, text, start, near, here)
             for finding in here:
                 found.append(finding)
@@ -126,10 +126,11 @@ class Scanner:
         """The panel of a shape, or of a way that has none."""
         if len(self._panels) > _PANELS:
             self._panels.clear()
-        shape = key.decode() if isinstance(key, bytes) else ""
-        fits = [
-            item for item in self._items if (item.begins and compiled(item.begins).match(shape)) or key in item.anchors
-        ]
+        if isinstance(key, bytes):
+            shape = key.decode()
+            fits = [item for item in self._items if item.begins and compiled(item.begins).match(shape)]
+        else:
+            fits = [item for item in self._items if key in item.anchors]
         return self._panels.setdefault(key, Panel(fits) if fits else _NONE)
 
     def _beside(self, panel: Panel, text: str, start: int, near: Near, found: list[Finding]) -> list[Finding]:
