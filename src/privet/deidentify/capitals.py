@@ -1,7 +1,7 @@
-"""Which kinds a capitalised word may begin, told by it and the words beside it before any pattern is tried.
+"""Names at capitalised words: three looks in dictionaries tell which kinds a word may begin, before any is tried.
 
-Names are told by lists and by words around them, so that most capitalised words begin nothing: three looks in
-dictionaries say so. What a scan keeps is the lists' words alone, none of the text.
+Names are told by lists and by words around them (``Recogniser.tells``), so that many capitalised words begin nothing and
+most others one or two kinds. What is kept between texts is the lists' words alone, none of a text's.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from collections.abc import Sequence
 
 from privet.deidentify.finding import Finding, checked
 from privet.deidentify.recogniser import Recogniser, compiled
-from privet.deidentify.words import LOWER, UPPER
+from privet.deidentify.words import LINK, LOWER, UPPER
 
 # The first word up to a hyphen, whether it has more capitals ("McDonald"), the plain words after it, and what follows.
 _WORD = re.compile(
-    rf"([{UPPER}](?:['’][{UPPER}])?[{LOWER}]*)(?:([{UPPER}])[{UPPER}{LOWER}]*)?((?: [{UPPER}][{LOWER}]++(?![{UPPER}0-9])){{0,4}}+)"
+    rf"([{UPPER}](?:['’][{UPPER}])?[{LOWER}]*)(?:([{UPPER}])[{UPPER}{LOWER}]*)?"
+    rf"((?: [{UPPER}][{LOWER}]++(?![{UPPER}0-9])){{0,4}}+)"
     rf"(,? (?:[{UPPER}]|&|[a-z]+)?|,|[\s\S])?"
 )
 _PUNCTUATION = string.punctuation
 _CAPITALS = [chr(code) for code in range(0x180) if re.match(f"[{UPPER}]", chr(code))]
 # After one of these more of a name may follow, so that only its pattern tells where it ends.
-_LINKS = ("&", *"and of the de la u am an van von del della da di dos le bin al el ter".split(), *_CAPITALS)
+_LINKS = ["&", *_CAPITALS, *re.findall("[a-z]+", LINK), "and", "of", "the", "u", "am", "an"]
 _JOINED = frozenset({"-", *(f"{sign} {link}" for sign in ("", ",") for link in _LINKS)})
 # So far back the words before and the line that began are looked for.
 _BEFORE = 24
@@ -42,7 +43,7 @@ class Capitals:
             )
             for item in named
         ]
-        self._kinds = [[kind for kind in range(len(named)) if kinds >> kind & 1] for kinds in range(1 << len(named))]
+        self._kinds: dict[int, list[int]] = {}
         self._first: dict[str, int] = defaultdict(int)
         self._before: dict[str, int] = defaultdict(int)
         self._sign: dict[str, int] = defaultdict(int)
@@ -78,7 +79,7 @@ class Capitals:
         asked: list[list[tuple[int, int]]] = [[] for _ in self._tries]
         for start in starts:
             kinds, stop = self.told(text, start)
-            for kind in self._kinds[kinds]:
+            for kind in self._kinds.get(kinds) or self._parted(kinds):
                 asked[kind].append((start, stop))
         found: dict[int, list[Finding]] = defaultdict(list)
         for (item, match, runs), asks in zip(self._tries, asked, strict=True):
@@ -92,6 +93,9 @@ class Capitals:
                 if finding is not None:
                     found[start].append(finding)
         return found
+
+    def _parted(self, kinds: int) -> list[int]:
+        return self._kinds.setdefault(kinds, [kind for kind in range(len(self._tries)) if kinds >> kind & 1])
 
     def told(self, text: str, start: int) -> tuple[int, int]:
         """The kinds that a word may begin, and where the run of plain words ends that it begins, or 0."""

@@ -27,8 +27,8 @@ FAMILY = "privet.deidentify.recognisers"
 
 # Places other than a run of digits or letters where a match can begin: a sign before a digit; the local part of an
 # address before "@"; the scheme before "://" or "www."; a group of hexadecimals before a colon; the character of a
-# Chinese province before a capital letter, or the name of a calendar; a capitalised word; in Chinese, a surname in a place for names, a
-# listed place, the ending of an organisation, and a house number.
+# Chinese province before a capital letter, or the name of a calendar; a capitalised word; in Chinese, a surname in a
+# place for names, a listed place, the ending of an organisation, and a house number.
 Anchor = Literal["sign", "mail", "scheme", "hex", "han", "capital", "han_name", "han_place", "han_ending", "han_house"]
 
 

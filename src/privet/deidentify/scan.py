@@ -1,8 +1,8 @@
-"""One pass over a text: wherever an identifier can begin, one pattern says which kinds fit there.
+"""One pass over a text: wherever an identifier can begin, the few kinds are tried that can begin so.
 
-The pass jumps from anchor to anchor: runs of digits, capitals, "@", "://". The length of the run picks a panel, which
-is one regular expression of look-aheads, one for each kind that can begin so; a single match reports every kind that
-fits. Checksums run on those only. Kinds that need a word beside them are tried only where there is one.
+The pass goes from anchor to anchor: runs of digits, capitals, "@", "://". The run and the two characters after it are a
+shape, and each shape has a panel: the kinds whose ``begins`` it fits. Names are looked for in the whole text first, kind
+by kind. Checksums run on what a pattern fits, and kinds that need a word beside them are tried only where there is one.
 Offsets are those of the text that was given.
 """
 
@@ -13,6 +13,7 @@ import operator
 import re
 import string
 from collections.abc import Iterable
+
 from privet.deidentify.anchors import Place, places
 from privet.deidentify.capitals import Capitals
 from privet.deidentify.finding import Finding, checked
@@ -29,7 +30,6 @@ LONGEST_RUN = 80
 
 # So many ways to begin are kept; texts full of odd ones make no more of them.
 _PANELS = 4096
-
 
 # How characters are written where a kind says how it begins.
 _SHAPE = bytes.maketrans(
@@ -50,6 +50,15 @@ def narrow(text: str) -> str:
     '電話：0912-345'
     """
     return text if text.isascii() else _WIDE.sub(lambda match: match.group().translate(_NARROW), text)
+
+
+def shape(text: str, start: int, run: int) -> bytes:
+    """A run and the two characters after it as ``Recogniser.begins`` writes them.
+
+    >>> shape("on 12 May, 3 年", 3, 2), shape("3年2月", 0, 1)
+    (b'00 A', b'0?0')
+    """
+    return text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE)
 
 
 class Panel:
@@ -118,7 +127,7 @@ class Scanner:
     def _panel(self, text: str, start: int, way: str, run: int) -> Panel:
         if run > LONGEST_RUN:
             return _NONE
-        key = text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE) if run else way
+        key = shape(text, start, run) if run else way
         panel = self._panels.get(key)
         return self._made(key) if panel is None else panel
 
@@ -127,8 +136,7 @@ class Scanner:
         if len(self._panels) > _PANELS:
             self._panels.clear()
         if isinstance(key, bytes):
-            shape = key.decode()
-            fits = [item for item in self._items if item.begins and compiled(item.begins).match(shape)]
+            fits = [item for item in self._items if item.begins and compiled(item.begins).match(key.decode())]
         else:
             fits = [item for item in self._items if key in item.anchors]
         return self._panels.setdefault(key, Panel(fits) if fits else _NONE)
@@ -149,9 +157,9 @@ class Scanner:
             if item.name not in hinted or item.name in known:
                 continue
             fits = match(text, start)
-            finding = checked(item, text, start, fits.end()) if fits else None
-            if finding is not None:
-                made.append(_surer(finding))
+            fitting = checked(item, text, start, fits.end()) if fits else None
+            if fitting is not None:
+                made.append(_surer(fitting))
         return made
 
 
@@ -169,7 +177,8 @@ def _each(panel: Panel, text: str, starts: list[int]) -> dict[int, list[Finding]
 
 def _alone(panel: Panel, text: str, start: int) -> list[Finding]:
     """The kinds that fit at a place by themselves."""
-    found, sure = [], False
+    found: list[Finding] = []
+    sure = False
     for item, match in panel.alone:
         # The surest come first; what else begins here lies in the sure one or gives way to it.
         if sure and item.score < SURE:

@@ -9,8 +9,11 @@ _TIME = r"(?:[T ,]{1,2}[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?
 _CLOCK = re.compile(rf"{_TIME}$")
 _DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _FIRST = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september"
-    " october november december jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    re.findall(
+        "[a-z]+",
+        "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
+        "september october november december jan feb mar apr jun jul aug sep sept oct nov dec",
+    )
 )
 _WORDS = ("in ", "In ", "since ", "Since ", "During ", "during ", "until ", "Until ", "year ", "by ", " a ", "of ")
 _BEFORE_YEAR = "(?:" + "|".join(f"(?<={word})" for word in _WORDS) + ")"

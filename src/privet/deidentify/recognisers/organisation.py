@@ -40,28 +40,9 @@ _DOES = re.compile(
 )
 # More words of a name, the end of a line, or the first word of what it does.
 _GOES_ON = frozenset(
-    {
-        " A",
-        ", A",
-        " and",
-        ", and",
-        " &",
-        ", &",
-        " of",
-        ", of",
-        "-",
-        "\n",
-        " plc",
-        ", plc",
-        " is",
-        " was",
-        " employs",
-        " announced",
-    }
-    | {
-        f" {word}"
-        for word in "acquired invested has office offices resignation employees shares stock customers".split()
-    }
+    {" A", ", A", " and", ", and", " &", ", &", " of", ", of", "-", "\n", " plc", ", plc"}
+    | set(re.findall(" [a-z]+", " is was has employs announced acquired invested offices office resignation employees"))
+    | {" shares", " stock", " customers"}
 )
 _IS = re.compile(" (?:is|has|was)\\b")
 _LINE = re.compile(r"(?:^|\n[ >?*]*)$")

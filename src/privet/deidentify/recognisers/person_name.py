@@ -43,7 +43,7 @@ _GIVEN, _PLAIN, _PLACES = entries("given_names"), entries("plain_words"), entrie
 # More words of a name, or the first word of what a person is or does.
 _GOES_ON = frozenset(
     {" A", "-", "'", ", can", ", please"}
-    | {f" {word}" for word in "had lives was is told asked and spent".split()}
+    | set(re.findall(" [a-z]+", " had lives was is told asked and spent"))
     | {f" {link.partition(' ')[0]}" for link in LINK[3:-1].split("|")}
 )
 
