@@ -1,7 +1,7 @@
 """Names at capitalised words: three looks in dictionaries tell which kinds a word may begin, before any is tried.
 
-Names are told by lists and by words around them (``Recogniser.tells``), so that many capitalised words begin nothing and
-most others one or two kinds. What is kept between texts is the lists' words alone, none of a text's.
+Names are told by lists and by words around them (``Recogniser.tells``), so that many capitalised words begin nothing
+and most others one or two kinds. What is kept between texts is the lists' words alone, none of a text's.
 """
 
 from __future__ import annotations
@@ -35,14 +35,8 @@ class Capitals:
 
     def __init__(self, items: tuple[Recogniser, ...]) -> None:
         named = [item for item in items if "capital" in item.anchors and (item.alone or not item.needs_context)]
-        self._tries = [
-            (
-                item,
-                compiled(item.alone if item.needs_context and item.alone else item.pattern).match,
-                item.tells is not None and item.tells.runs,
-            )
-            for item in named
-        ]
+        # The patterns are compiled when they are first needed.
+        self._tries = [(item, item.alone if item.needs_context and item.alone else item.pattern) for item in named]
         self._kinds: dict[int, list[int]] = {}
         self._first: dict[str, int] = defaultdict(int)
         self._before: dict[str, int] = defaultdict(int)
@@ -82,10 +76,11 @@ class Capitals:
             for kind in self._kinds.get(kinds) or self._parted(kinds):
                 asked[kind].append((start, stop))
         found: dict[int, list[Finding]] = defaultdict(list)
-        for (item, match, runs), asks in zip(self._tries, asked, strict=True):
+        for (item, form), asks in zip(self._tries, asked, strict=True):
+            runs = item.tells is not None and item.tells.runs
             for start, stop in asks:
                 if not (runs and stop):
-                    fits = match(text, start)
+                    fits = compiled(form).match(text, start)
                     if fits is None:
                         continue
                     stop = fits.end()

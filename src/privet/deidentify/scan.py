@@ -1,9 +1,9 @@
 """One pass over a text: wherever an identifier can begin, the few kinds are tried that can begin so.
 
-The pass goes from anchor to anchor: runs of digits, capitals, "@", "://". The run and the two characters after it are a
-shape, and each shape has a panel: the kinds whose ``begins`` it fits. Names are looked for in the whole text first, kind
-by kind. Checksums run on what a pattern fits, and kinds that need a word beside them are tried only where there is one.
-Offsets are those of the text that was given.
+The pass goes from anchor to anchor: runs of digits, capitals, "@", "://". The run and the two characters after it are
+a shape, and each shape has a panel: the kinds whose ``begins`` it fits. Names are looked for in the whole text first,
+kind by kind. Checksums run on what a pattern fits, and kinds that need a word beside them are tried only where there is
+one. Offsets are those of the text that was given.
 """
 
 from __future__ import annotations
