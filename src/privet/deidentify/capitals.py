@@ -77,10 +77,12 @@ class Capitals:
                 asked[kind].append((start, stop))
         found: dict[int, list[Finding]] = defaultdict(list)
         for (item, form), asks in zip(self._tries, asked, strict=True):
-            runs = item.tells is not None and item.tells.runs
+            if not asks:
+                continue
+            match, runs = compiled(form).match, item.tells is not None and item.tells.runs
             for start, stop in asks:
                 if not (runs and stop):
-                    fits = compiled(form).match(text, start)
+                    fits = match(text, start)
                     if fits is None:
                         continue
                     stop = fits.end()

@@ -22,7 +22,6 @@ _PATTERN = rf"(?:{_WORD}|[{UPPER}])(?:(?:,? (?:and |& |of )?|-){_WORD}){{0,5}}{E
 _FORM = re.compile(_FORMED)
 # Words that begin no name of an organisation that only the words around tell.
 _NO_FIRST = entries("plain_words") | entries("places") | entries("given_names")
-_PARTED = str.maketrans(",-", "  ")
 _DOUBLE = re.compile(rf"{WORD}-{WORD}(?:-{WORD})?{ENDS}")
 # Who employs, and what is employed at, founded or run.
 _EMPLOYS = re.compile(
@@ -52,7 +51,7 @@ _ADDRESS_BELOW = re.compile(r"[ ]*\n[ >?*\n]*(?:[0-9]{1,6}|Unit|PSC|USNS|USS|PO 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """By its form; else by what it does, by who works there, or as the line above an address."""
     run = text[start:end]
-    words = (run.translate(_PARTED) if "," in run or "-" in run else run).split()
+    words = run.replace(",", " ").replace("-", " ").split()
     if not _FORM_WORDS.isdisjoint(words):
         formed = _FORM.match(text, start)
         if formed is not None:

@@ -22,6 +22,7 @@ _MOVES = re.compile(
 _LEADS = frozenset({"in", "to", "from", "visit", "visits", "visited", "visiting", "near", "outside", "left", "reached"})
 # After a house number or an address; on a line below one.
 _HOUSE = re.compile(rf"(?:[{LOWER}] [0-9]{{1,4}}\.?|\b(?:St|Street|Road|Rd|Avenue|Ave|Lane|Drive|Way)), $")
+_HOUSE_ENDS = (*"0123456789.", "St", "Street", "Road", "Rd", "Avenue", "Ave", "Lane", "Drive", "Way")
 _LINE = re.compile(r"\n[ >?*]*\n?[ >?*]*$")
 _ABOVE = re.compile(r"(?:[Aa]pt\.?|[Ss]uite|[Uu]nit|[Ff]loor) [0-9A-Za-z]{1,5}$|[^0-9\n][ ][0-9]{1,4}$")
 _CODE = re.compile(r",? (?:[A-Z]{2} )?[0-9]{4,5}(?![0-9])")
@@ -58,7 +59,7 @@ def _told(text: str, start: int, end: int, first: str, count: int) -> tuple[int,
         person = first in entries("given_names") and count > 1
         told = not person and text[end : end + 2] != "'s" and _MOVES.search(_last_words(before)) is not None
     elif after_comma:
-        told = _HOUSE.search(before) is not None
+        told = before[:-2].endswith(_HOUSE_ENDS) and _HOUSE.search(before) is not None
     else:
         return (start, end, 0.74) if _in_address(text, before, end) else None
     return (start, end, 0.58) if told else None
