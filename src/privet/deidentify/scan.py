@@ -113,16 +113,14 @@ class Scanner:
         All at once, for the same work again and again is done faster than in turn with other work. Few names lie in
         what is sure, so that little of it is in vain.
         """
-        starts: dict[str, list[int]] = {}
-        for start, way, _ in met:
-            if way in _NAMES:
-                starts.setdefault(way, []).append(start)
-        return {
-            way: self._capitals.found(text, places)
-            if way == "capital"
-            else _each(self._panel(text, 0, way, 0), text, places)
-            for way, places in starts.items()
-        }
+        found = {}
+        for met_by in {way for _, way, _ in met} & _NAMES:
+            starts = [start for start, way, _ in met if way == met_by]
+            by_lists = met_by == "capital"
+            found[met_by] = (
+                self._capitals.found(text, starts) if by_lists else _each(self._panel(text, 0, met_by, 0), text, starts)
+            )
+        return found
 
     def _panel(self, text: str, start: int, way: str, run: int) -> Panel:
         if run > LONGEST_RUN:
