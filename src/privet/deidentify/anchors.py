@@ -29,6 +29,7 @@ _ANCHOR = re.compile(
     r"(?:(?<=[0-9])(?:(?<=[.\-].)(?:(?<=[0-9]\.[0-9])|(?<=[0-9]-[0-9])(?![0-9]*+\.))(?P<later>[0-9]*+)"
     r"|(?<![A-Za-z+(\-].)(?:(?P<digit>[0-9]++|(?=[.\-/:][0-9A-Fa-f:]|[A-Za-z°年]|[ ][0-9A-Za-z°年])))"
     r"|(?<=[A-Za-z+(\-].)(?P<mixed>[0-9]*+)|(?P<neither>[0-9]*+))[A-Za-z0-9]*+"
+    r"(?P<groups>(?:[ ][0-9]{2,}+(?![A-Za-z0-9]))++)?"
     r"|(?<=[A-Z])(?<![A-Za-z0-9].)"
     r"(?P<letter>[A-Z]{0,3}(?=[ \-·][0-9])|[A-F](?=-[0-9A-F]{2}-)|[a-z]{2,8}(?=\.? [0-9])|[A-Z]{7,}+)"
     r"|(?<=民)(?P<han>國)"
@@ -82,6 +83,9 @@ def places(text: str, begin: int = 0) -> list[Place]:
                 found.append((start, way, 0))
             elif way == "digit":
                 found.append((start, way, match.end(_DIGIT) - start))
+            elif way == "groups":
+                _first_of_groups(text, match, found)
+                found.append((match.start(way), way, match.end(way) - match.start(way)))
             elif way is not None and way not in _PASSED:
                 _other(text, match, way, found)
     chinese = [] if text.isascii() else hanzi_places(text, begin)
@@ -100,6 +104,28 @@ def _parts(text: str, begin: int) -> Iterator[tuple[int, int]]:
             first = start + _PART
     if first < len(text):
         yield first, len(text)
+
+
+def groups(text: str, start: int, length: int) -> list[Place]:
+    """The places of groups of digits that were met together, a space before each.
+
+    >>> groups("4111 1111 23", 4, 8)
+    [(5, 'digit', 4), (10, 'digit', 2)]
+    """
+    found: list[Place] = []
+    place = start + 1
+    for group in text[start + 1 : start + length].split(" "):
+        found.append((place, "digit", len(group)))
+        place += len(group) + 1
+    return found
+
+
+def _first_of_groups(text: str, match: re.Match[str], found: list[Place]) -> None:
+    """The number that groups of digits follow."""
+    if match.start("digit") >= 0:
+        found.append((match.start(), "digit", match.end("digit") - match.start()))
+    elif match.start("mixed") >= 0:
+        _number(text, match.start(), match.end("mixed"), found)
 
 
 def _other(text: str, match: re.Match[str], way: str, found: list[Place]) -> None:

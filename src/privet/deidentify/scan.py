@@ -14,7 +14,7 @@ import re
 import string
 from collections.abc import Iterable
 
-from privet.deidentify.anchors import Place, places
+from privet.deidentify.anchors import Place, groups, places
 from privet.deidentify.capitals import Capitals
 from privet.deidentify.finding import Finding, checked
 from privet.deidentify.hints import Hints, Near
@@ -94,7 +94,14 @@ class Scanner:
         found: list[Finding] = []
         near, met, covered = Near(self._hints, text), places(text, begin), begin
         names = self._names(text, met)
-        for start, way, run in met:
+        met.reverse()
+        while met:
+            start, way, run = met.pop()
+            if way == "groups":
+                # Most groups lie in what the first of them began.
+                if start + run > covered:
+                    met += reversed(groups(text, start, run))
+                continue
             if start < covered:
                 continue
             panel = self._panel(text, start, way, run)
