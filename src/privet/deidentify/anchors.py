@@ -43,7 +43,7 @@ _ANCHOR = re.compile(
     rf"|[{UPPER}]{{2}}(?<=(?:n|o|m|,|>|\?|\n) .)))",
     re.ASCII,
 )
-_DIGIT = _ANCHOR.groupindex["digit"]
+_DIGIT, _MIXED, _GROUPS = (_ANCHOR.groupindex[name] for name in ("digit", "mixed", "groups"))
 _NAMED = {"colons": "hex", "www": "scheme", "han": "han"}
 # Met so that each number is met once, and no place.
 _PASSED = frozenset({"later", "neither"})
@@ -84,8 +84,7 @@ def places(text: str, begin: int = 0) -> list[Place]:
             elif way == "digit":
                 found.append((start, way, match.end(_DIGIT) - start))
             elif way == "groups":
-                _first_of_groups(text, match, found)
-                found.append((match.start(way), way, match.end(way) - match.start(way)))
+                _grouped(text, match, found)
             elif way is not None and way not in _PASSED:
                 _other(text, match, way, found)
     chinese = [] if text.isascii() else hanzi_places(text, begin)
@@ -120,12 +119,15 @@ def groups(text: str, start: int, length: int) -> list[Place]:
     return found
 
 
-def _first_of_groups(text: str, match: re.Match[str], found: list[Place]) -> None:
-    """The number that groups of digits follow."""
-    if match.start("digit") >= 0:
-        found.append((match.start(), "digit", match.end("digit") - match.start()))
-    elif match.start("mixed") >= 0:
-        _number(text, match.start(), match.end("mixed"), found)
+def _grouped(text: str, match: re.Match[str], found: list[Place]) -> None:
+    """A number, and the groups of digits that follow it together."""
+    start, end = match.start(), match.end(_DIGIT)
+    if end >= 0:
+        found.append((start, "digit", end - start))
+    elif match.end(_MIXED) >= 0:
+        _number(text, start, match.end(_MIXED), found)
+    begins, ends = match.span(_GROUPS)
+    found.append((begins, "groups", ends - begins))
 
 
 def _other(text: str, match: re.Match[str], way: str, found: list[Place]) -> None:
