@@ -23,7 +23,7 @@ _BEGUN = "|".join(
 # One set of first characters, so that the search passes over everything else at the speed of a memory scan.
 # A word is taken with its digits, so that each word is met once. What follows a digit and a point or hyphen is a later
 # part of a number (a second address of a range has points after it); one digit begins something only where more of
-# it follows.
+# it follows. Groups of digits after a number are met with it, for they are part of a card's number more often than not.
 _ANCHOR = re.compile(
     rf"[0-9{UPPER}@:w民]"
     r"(?:(?<=[0-9])(?:(?<=[.\-].)(?:(?<=[0-9]\.[0-9])|(?<=[0-9]-[0-9])(?![0-9]*+\.))(?P<later>[0-9]*+)"

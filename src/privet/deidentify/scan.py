@@ -71,8 +71,10 @@ class Panel:
 
 
 _NONE = Panel(())
-# Ways that names are met by.
-_NAMES = frozenset({"capital", "han", "han_name", "han_place", "han_ending", "han_house"})
+# Ways whose kinds are looked for at once: few of their places lie in what is sure, so that little of it is in vain.
+_AT_ONCE = frozenset(
+    {"capital", "han", "han_name", "han_place", "han_ending", "han_house", "mail", "scheme", "sign", "hex"}
+)
 _NOTHING: list[Finding] = []
 
 
@@ -93,7 +95,7 @@ class Scanner:
         """Everything that fits from a place on, overlaps and all; nothing is looked for inside a sure finding."""
         found: list[Finding] = []
         near, met, covered = Near(self._hints, text), places(text, begin), begin
-        names = self._names(text, met)
+        at_once = self._at_once(text, met)
         met.reverse()
         while met:
             start, way, run = met.pop()
@@ -105,7 +107,7 @@ class Scanner:
             if start < covered:
                 continue
             panel = self._panel(text, start, way, run)
-            here = names[way].get(start, _NOTHING) if way in names else _alone(panel, text, start)
+            here = at_once[way].get(start, _NOTHING) if way in at_once else _alone(panel, text, start)
             if (panel.beside or len(here) > 1) and not (here and here[0].score >= SURE):
                 here = self._beside(panel, text, start, near, here)
             for finding in here:
@@ -114,18 +116,14 @@ class Scanner:
                     covered = finding.end
         return found
 
-    def _names(self, text: str, met: list[Place]) -> dict[str, dict[int, list[Finding]]]:
-        """What fits at places where names are looked for, by way and place.
-
-        All at once, for the same work again and again is done faster than in turn with other work. Few names lie in
-        what is sure, so that little of it is in vain.
-        """
+    def _at_once(self, text: str, met: list[Place]) -> dict[str, dict[int, list[Finding]]]:
+        """What fits by itself, by way and place: the same work time after time is faster than in turn with other work."""
         found = {}
-        for met_by in {way for _, way, _ in met} & _NAMES:
-            starts = [start for start, way, _ in met if way == met_by]
-            by_lists = met_by == "capital"
-            found[met_by] = (
-                self._capitals.found(text, starts) if by_lists else _each(self._panel(text, 0, met_by, 0), text, starts)
+        for way in {way for _, way, _ in met} & _AT_ONCE:
+            starts = [start for start, met_by, _ in met if met_by == way]
+            named = way == "capital"
+            found[way] = (
+                self._capitals.found(text, starts) if named else _each(self._panel(text, 0, way, 0), text, starts)
             )
         return found
 
