@@ -155,6 +155,7 @@ def test_full_width_text_gives_the_same_places(pieces: list[str]) -> None:
      "王" * 50_000, "台北" * 10_000, "公司" * 10_000, "1號" * 10_000, ("市" * 46 + "1號") * 500,
      ("市區路巷" * 12 + "1號") * 500, "Aa " * 10_000, "Mr. " * 10_000, "as A b c d " * 5_000, "Aa-" * 10_000,
      "\nAa" * 10_000, "2014-" * 10_000,
+     "4111 1111 1111 1111 " * 5_000, "11 " * 50_000, "Aa, " * 10_000, "Aa\n" * 10_000, "lives in Aa " * 5_000,
      "+1 " * 20_000, "1-" * 50_000, "1." * 50_000, "w." * 50_000, "(0" * 30_000, "a.b" * 40_000 + "@"],
     ids=lambda text: repr(text[:6]),
 )  # fmt: skip
@@ -242,6 +243,13 @@ def test_places_are_the_ways_that_identifiers_begin() -> None:
     assert places("x@y.z 京A12 GB82 fe80::1 www.a.b") == [
         (0, "mail", 0), (6, "han", 0), (7, "letter", 1), (11, "letter", 2), (16, "letter", 2), (16, "hex", 0),
         (22, "digit", 1), (24, "scheme", 0),
+    ]  # fmt: skip
+
+
+def test_groups_of_digits_are_found_where_the_first_of_them_begins_nothing() -> None:
+    text = "in 2021 4111 1111 1111 1111 23 192.168.7.44"
+    assert [(found.kind, found.start) for found in find_in_text(text)] == [
+        ("date", 3), ("credit_card", 8), ("ip_address", 31),
     ]  # fmt: skip
 
 

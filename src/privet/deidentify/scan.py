@@ -117,7 +117,7 @@ class Scanner:
         return found
 
     def _at_once(self, text: str, met: list[Place]) -> dict[str, dict[int, list[Finding]]]:
-        """What fits by itself, by way and place: the same work time after time is faster than in turn with other work."""
+        """What fits by itself, by way and place: the same work time after time is faster than in turn with other."""
         found = {}
         for way in {way for _, way, _ in met} & _AT_ONCE:
             starts = [start for start, met_by, _ in met if met_by == way]
