@@ -68,10 +68,10 @@ Place = tuple[int, str, int]
 def places(text: str, begin: int = 0) -> list[Place]:
     """Places where an identifier can begin, how, and the length of the run of digits or letters there.
 
-    What stands before ``begin`` is seen and not searched.
+    What stands before ``begin`` is seen and not searched. Groups of digits after a number are one place (``groups``).
 
     >>> places("ID A123456789 or a.b@example.org, +886 912")
-    [(3, 'letter', 1), (17, 'mail', 0), (34, 'sign', 0), (35, 'digit', 3), (39, 'digit', 3)]
+    [(3, 'letter', 1), (17, 'mail', 0), (34, 'sign', 0), (35, 'digit', 3), (38, 'groups', 4)]
     """
     found: list[Place] = []
     for first, last in _parts(text, begin) if len(text) - begin > _PART else [(begin, len(text))]:
