@@ -16,7 +16,7 @@ def digits(text: str) -> str:
     """The ASCII digits of a text, in order."""
     if text.isdigit():
         return text
-    return text.encode("ascii", "replace").translate(None, _NOT_DIGITS).decode()
+    return str(text.encode("ascii", "replace").translate(None, _NOT_DIGITS), "ascii")
 
 
 def weighted_sum(text: str, weights: tuple[int, ...]) -> int:

@@ -99,12 +99,10 @@ class Scanner:
         met.reverse()
         while met:
             start, way, run = met.pop()
-            if way == "groups":
-                # Most groups lie in what the first of them began.
-                if start + run > covered:
-                    met += reversed(groups(text, start, run))
+            if start < covered and (way != "groups" or start + run <= covered):
                 continue
-            if start < covered:
+            if way == "groups":
+                met += reversed(groups(text, start, run))
                 continue
             panel = self._panel(text, start, way, run)
             here = at_once[way].get(start, _NOTHING) if way in at_once else _alone(panel, text, start)

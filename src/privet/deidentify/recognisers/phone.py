@@ -33,9 +33,10 @@ def is_plausible(text: str) -> bool:
     """
     extended = "x" in text or "e" in text or "#" in text
     count = len(digits(_EXTENDED.split(text, 1)[0] if extended else text))
-    if text.startswith("0") and not text.startswith("00"):
+    first = text[:1]
+    if first == "0" and text[1:2] != "0":
         return 9 <= count <= 11
-    return (8 if text.startswith(("+", "00")) else 6) <= count <= 15
+    return (8 if first in ("+", "0") else 6) <= count <= 15
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
