@@ -12,7 +12,7 @@ from privet.core.errors import InvalidParameter, MissingDependency
 from privet.deidentify.adapters.presidio import PresidioFinder
 from privet.deidentify.adapters.spacy import SpacyFinder
 from privet.deidentify.detect import find_in_text
-from privet.deidentify.scan import Finding
+from privet.deidentify.finding import Finding
 
 TEXT = "xiomara quill paid with 4111 1111 1111 1111 in Paris"
 

@@ -14,14 +14,16 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privet.deidentify.anchors import places
+from privet.deidentify.capitals import Capitals
 from privet.deidentify.detect import find_in_text
+from privet.deidentify.finding import Finding, checked
 from privet.deidentify.hints import AFTER, BEFORE, Hints, Near, lowered
 from privet.deidentify.recogniser import compiled, recognisers
-from privet.deidentify.scan import CONTEXT, SURE, Finding, checked, narrow, resolve, scanner
+from privet.deidentify.scan import CONTEXT, SURE, chosen, narrow, scanner, shape
 from tests.deidentify.test_recognisers import FOUND, NOT_FOUND, marked
 
 DATA = Path(os.environ.get("PRIVET_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -41,6 +43,7 @@ HINTS = [
     "NHS",
     "number",
     "it's",
+    "l'",
     "driver's license number",
     "call",
     "-",
@@ -105,14 +108,18 @@ def slowly(text: str) -> tuple[Finding, ...]:
             score = min(1.0, round(finding.score + CONTEXT, 2)) if item.name in near else finding.score
             found.append(finding._replace(score=score))
             covered = max(covered, finding.end if score >= SURE else 0)
+    return chosen_slowly(found)
+
+
+def chosen_slowly(found: list[Finding]) -> tuple[Finding, ...]:
+    """From the surest on, each that overlaps none of those before it."""
     kept: list[Finding] = []
-    cluster: list[Finding] = []
-    for candidate in sorted(found, key=lambda finding: finding.start):
-        if cluster and candidate.start >= max(item.end for item in cluster):
-            kept += resolve(cluster)
-            cluster = []
-        cluster.append(candidate)
-    return tuple(kept + resolve(cluster))
+    for finding in sorted(
+        sorted(found, key=lambda it: it.start), key=lambda it: (-it.score, it.start - it.end, it.start)
+    ):
+        if all(finding.end <= other.start or finding.start >= other.end for other in kept):
+            kept.append(finding)
+    return tuple(sorted(kept, key=lambda finding: finding.start))
 
 
 plain_kinds = frozenset(item.name for item in recognisers() if not NAMED.intersection(item.anchors))
@@ -149,6 +156,7 @@ def test_full_width_text_gives_the_same_places(pieces: list[str]) -> None:
      "王" * 50_000, "台北" * 10_000, "公司" * 10_000, "1號" * 10_000, ("市" * 46 + "1號") * 500,
      ("市區路巷" * 12 + "1號") * 500, "Aa " * 10_000, "Mr. " * 10_000, "as A b c d " * 5_000, "Aa-" * 10_000,
      "\nAa" * 10_000, "2014-" * 10_000,
+     "4111 1111 1111 1111 " * 5_000, "11 " * 50_000, "Aa, " * 10_000, "Aa\n" * 10_000, "lives in Aa " * 5_000,
      "+1 " * 20_000, "1-" * 50_000, "1." * 50_000, "w." * 50_000, "(0" * 30_000, "a.b" * 40_000 + "@"],
     ids=lambda text: repr(text[:6]),
 )  # fmt: skip
@@ -159,20 +167,96 @@ def test_no_text_makes_the_pass_slower_than_its_length(text: str) -> None:
     assert time.process_time() - begun < 10
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(HINTS), min_size=1, max_size=20), st.integers(0, 200), st.integers(0, 30))
-def test_words_beside_a_place_are_those_that_the_plain_way_finds(words: list[str], start: int, size: int) -> None:
-    text = " ".join(words)
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(HINTS), st.sampled_from([" ", " ", "", "\n"])), min_size=1, max_size=20),
+    st.integers(0, 200),
+    st.integers(0, 30),
+)
+def test_words_beside_a_place_are_those_that_the_plain_way_finds(
+    words: list[tuple[str, str]], start: int, size: int
+) -> None:
+    text = "".join(word + between for word, between in words)
     items = [item for item in recognisers() if item.in_text]
     near = Near(Hints(tuple(items)), text)
     for place in (start, start + 7, start + 50):
         assert near.beside(place, place + size) == spoken_beside(items, text, place, place + size)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 20), st.integers(1, 8), st.sampled_from([0.5, 0.6, 0.9, 0.95])),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_those_that_stay_are_the_surest_then_the_longest_then_the_first(spans: list[tuple[int, int, float]]) -> None:
+    found = [Finding(f"kind {place}", start, start + size, score) for place, (start, size, score) in enumerate(spans)]
+    assert chosen(found) == chosen_slowly(found)
+
+
+RUNS = [item for item in recognisers() if item.in_text and item.begins]
+
+
+@pytest.mark.parametrize("item", RUNS, ids=lambda item: item.name)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_a_kinds_pattern_fits_begins_as_the_kind_says(item, data: st.DataObject) -> None:
+    made = data.draw(st.from_regex(compiled(item.pattern), fullmatch=True)) + data.draw(
+        st.sampled_from(["", " ", "。", ", a"])
+    )
+    if compiled(item.pattern).match(made):
+        for start, _, run in places(made):
+            if start == 0 and run:
+                assert re.match(item.begins, shape(made, 0, run).decode())
+
+
+WORDS = [
+    "Mary", "John Smith", "O'Brien", "McDonald", "Jean-Luc", "J.", "Paris", "New York", "NEW YORK", "Bank", "Acme",
+    "Acme Inc", "Trust plc", "A/S", "Monday", "May", "Mr.", "Dr", "Teacher", "Taiwanese", "Canadians", "van der Berg",
+    "de la Cruz", "Éa", "in", "lives in", "to", "as a", "as the", "the", "works for", "of", "and", "&", "joined", "is",
+    "was born", "said", "wife", "'s", "n't", ",", ", ", ".", "-", "\n", "\n\n> ", "Apt 12\n", "12", "5", "Dear", "I'm",
+    "name is", "ex-", "ex-Soldier", "employs", "shares", ", please", "(", "*", "? ", "Company:", "\t", "é", "王",
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([" ", " ", " ", "", "\n"])), min_size=1, max_size=10))
+def test_no_name_is_lost_by_what_the_words_around_tell(words: list[tuple[str, str]]) -> None:
+    text = "".join(word + between for word, between in words)
+    named = [item for item in recognisers() if "capital" in item.anchors]
+    starts = [start for start, way, _ in places(text) if way == "capital"]
+    plainly = {
+        start: [found for item in named
+                if (match := compiled(item.pattern).match(text, start))
+                and (found := checked(item, text, start, match.end()))]
+        for start in starts
+    }  # fmt: skip
+    found = Capitals(tuple(named)).found(text, starts)
+    assert {start: found.get(start, []) for start in starts} == plainly
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(PIECES), st.integers(900, 1200), st.integers(0, 3000))
+def test_parts_without_anchors_are_passed_over_and_nothing_else(piece: str, before: int, after: int) -> None:
+    dull = f"{'a ' * before}{piece}{' a' * after}"
+    moved = 2 * before - 100
+    short = [(kind, start + moved, end + moved, score) for kind, start, end, score in find_in_text(dull[moved:][:4000])]
+    assert short == [tuple(found) for found in find_in_text(dull)]
+
+
 def test_places_are_the_ways_that_identifiers_begin() -> None:
     assert places("x@y.z 京A12 GB82 fe80::1 www.a.b") == [
         (0, "mail", 0), (6, "han", 0), (7, "letter", 1), (11, "letter", 2), (16, "letter", 2), (16, "hex", 0),
         (22, "digit", 1), (24, "scheme", 0),
+    ]  # fmt: skip
+
+
+def test_groups_of_digits_are_found_where_the_first_of_them_begins_nothing() -> None:
+    text = "in 2021 4111 1111 1111 1111 23 192.168.7.44"
+    assert [(found.kind, found.start) for found in find_in_text(text)] == [
+        ("date", 3), ("credit_card", 8), ("ip_address", 31),
     ]  # fmt: skip
 
 

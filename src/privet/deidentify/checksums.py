@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import re
+import operator
 from itertools import pairwise
 
-_NOT_DIGIT = re.compile("[^0-9]+")
+_NOT_DIGITS = bytes(code for code in range(256) if code not in b"0123456789")
 # Every second digit counts twice, and two digits of that are added.
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 
 def digits(text: str) -> str:
     """The ASCII digits of a text, in order."""
-    return text if text.isdigit() else _NOT_DIGIT.sub("", text)
+    if text.isdigit():
+        return text
+    return str(text.encode("ascii", "replace").translate(None, _NOT_DIGITS), "ascii")
 
 
 def weighted_sum(text: str, weights: tuple[int, ...]) -> int:
     """Sum of digits times weights, as most national checksums need it."""
-    return sum(int(digit) * weight for digit, weight in zip(text, weights, strict=True))
+    if len(text) != len(weights):
+        raise ValueError(f"{len(weights)} weights need as many digits")
+    return sum(map(operator.mul, map(int, text), weights))
 
 
 def luhn(text: str) -> bool:
@@ -29,7 +33,9 @@ def luhn(text: str) -> bool:
     (True, False)
     """
     number = digits(text)
-    return (sum(map(int, number[::-2])) + sum(map(int, number[-2::-2].translate(_DOUBLED)))) % 10 == 0
+    # The sum of the digits is that of their codes, less the code of 0 for each.
+    codes = (number[::-2] + number[-2::-2].translate(_DOUBLED)).encode()
+    return (sum(codes) - 48 * len(codes)) % 10 == 0
 
 
 # Multiplication in the dihedral group of ten elements, and the permutation that Verhoeff chose.

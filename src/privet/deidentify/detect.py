@@ -8,10 +8,11 @@ from typing import Any, Protocol
 from privet.core.errors import InvalidParameter
 from privet.deidentify.column_finding import ColumnFinding
 from privet.deidentify.evidence import Evidence, evidence_of
+from privet.deidentify.finding import Finding
 from privet.deidentify.frames import as_pandas
 from privet.deidentify.recogniser import Recogniser, recognisers
 from privet.deidentify.roles import Judged, by_name, by_uniqueness, by_values, key_by_name, plain
-from privet.deidentify.scan import Finding, Scanner, chosen, narrow, scanner
+from privet.deidentify.scan import Scanner, chosen, narrow, scanner
 
 __all__ = ["ColumnFinding", "Finder", "chosen_scanner", "find_in_table", "find_in_text", "finding_of"]
 

@@ -11,14 +11,24 @@ from typing import Literal
 from privet.core.plugins import attribute, names
 from privet.deidentify.checksums import weighted_sum
 
-__all__ = ["FAMILY", "NUMBER_BEGINS", "NUMBER_ENDS", "Anchor", "Recogniser", "compiled", "recognisers", "weighted_sum"]
+__all__ = [
+    "FAMILY",
+    "NUMBER_BEGINS",
+    "NUMBER_ENDS",
+    "Anchor",
+    "Recogniser",
+    "Tells",
+    "compiled",
+    "recognisers",
+    "weighted_sum",
+]
 
 FAMILY = "privet.deidentify.recognisers"
 
 # Places other than a run of digits or letters where a match can begin: a sign before a digit; the local part of an
-# address before "@"; the scheme before "://" or "www."; a group of hexadecimals before a colon; a Chinese character
-# before a capital letter, or the name of a calendar; a capitalised word; in Chinese, a surname in a place for names, a
-# listed place, the ending of an organisation, and a house number.
+# address before "@"; the scheme before "://" or "www."; a group of hexadecimals before a colon; the character of a
+# Chinese province before a capital letter, or the name of a calendar; a capitalised word; in Chinese, a surname in a
+# place for names, a listed place, the ending of an organisation, and a house number.
 Anchor = Literal["sign", "mail", "scheme", "hex", "han", "capital", "han_name", "han_place", "han_ending", "han_house"]
 
 
@@ -28,15 +38,36 @@ NUMBER_ENDS = r"(?![A-Za-z0-9]|[\-.][0-9])"
 
 
 @dataclass(frozen=True, slots=True)
+class Tells:
+    """What tells that a kind may begin at a capitalised word: one of these suffices, nothing else does.
+
+    ``first`` are the words that it may begin with, in small letters, up to a hyphen. ``before`` is the word before it,
+    or two, in small letters without punctuation, or the sign that the word before ends in ("\\n" where a line begins,
+    "0\\n" where that is one below a letter or digit, "" where the text begins). ``after`` is what may follow: with the
+    space or comma before it a word in small letters, "A" for any capital, or one character. Where more capitalised
+    words follow, ``within`` are those of which one must be among them.
+    ``runs`` says that the pattern fits a run of plain capitalised words as a whole, so that it need not be tried there.
+    """
+
+    first: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+    within: frozenset[str] = frozenset()
+    runs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recogniser:
     """One kind of identifier.
 
     ``pattern`` matches the identifier alone, in ASCII: the scan has turned full-width characters into plain ones, and
     begins a match only where no ASCII letter or digit stands before. The pattern brings its own look-aheads, because
     a word boundary does not exist between a Chinese character and a digit; it has no capturing groups.
-    The scan looks only where a match can begin, which is where its speed comes from. ``digits`` is how many digits can
-    stand in the run that a match begins with, least and most; ``letters`` the same where it begins with letters and a
-    digit follows in the same word or the next; ``anchors`` the other places.
+    The scan looks only where a match can begin, which is where its speed comes from. ``begins`` is a pattern of
+    how it begins where that is a run of digits, or of letters with a digit in the same word or the next: of that run
+    and the two characters after it, digits written 0, capitals A, small letters a, beyond ASCII a question mark;
+    ``anchors`` are the other places. A kind that begins at "capital" and has
+    ``tells`` is looked for only where they say so.
     ``validate`` gets the matched text; ``locate`` instead gets text, start and end, and gives the bounds and score
     that the words decide.
     ``hints`` are words in a column's name, or near before or after the place in a text. A kind that ``needs_context``
@@ -51,9 +82,9 @@ class Recogniser:
     pattern: str
     source: str
     score: float
-    digits: tuple[int, int] | None = None
-    letters: tuple[int, int] | None = None
+    begins: str | None = None
     anchors: tuple[Anchor, ...] = ()
+    tells: Tells | None = None
     hints: tuple[str, ...] = ()
     validate: Callable[[str], bool] | None = None
     locate: Callable[[str, int, int], tuple[int, int, float] | None] | None = None

@@ -1,9 +1,9 @@
-"""One pass over a text: wherever an identifier can begin, one pattern says which kinds fit there.
+"""One pass over a text: wherever an identifier can begin, the few kinds are tried that can begin so.
 
-The pass jumps from anchor to anchor: runs of digits, capitals, "@", "://". The length of the run picks a panel, which
-is one regular expression of look-aheads, one for each kind that can begin so; a single match reports every kind that
-fits. Checksums run on those only. Kinds that need a word beside them are tried only where there is one.
-Offsets are those of the text that was given.
+The pass goes from anchor to anchor: runs of digits, capitals, "@", "://". The run and the two characters after it are
+a shape, and each shape has a panel: the kinds whose ``begins`` it fits. Names are looked for in the whole text first,
+kind by kind. Checksums run on what a pattern fits, and kinds that need a word beside them are tried only where there is
+one. Offsets are those of the text that was given.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import functools
 import operator
 import re
+import string
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from privet.deidentify.anchors import places
+from privet.deidentify.anchors import Place, groups, places
+from privet.deidentify.capitals import Capitals
+from privet.deidentify.finding import Finding, checked
 from privet.deidentify.hints import Hints, Near
 from privet.deidentify.recogniser import Recogniser, compiled, recognisers
 
@@ -26,20 +28,19 @@ CONTEXT = 0.2
 # No identifier begins with a longer run of digits or letters.
 LONGEST_RUN = 80
 
+# So many ways to begin are kept; texts full of odd ones make no more of them.
+_PANELS = 4096
+
+# How characters are written where a kind says how it begins.
+_SHAPE = bytes.maketrans(
+    f"{string.digits}{string.ascii_uppercase}{string.ascii_lowercase}".encode(), b"0" * 10 + b"A" * 26 + b"a" * 26
+)
+
 # Full-width characters and the hyphens and spaces of other fonts, one for one so that offsets stay.
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ＠．－＋／（）＿‐‑–−\u00a0\u3000\u2007\u202f]+")
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {
     ord(wide): narrow for wide, narrow in zip("‐‑–−\u00a0\u3000\u2007\u202f", "----    ", strict=True)
 }
-
-
-class Finding(NamedTuple):
-    """One identifier in a text, by its place; where two overlap ``score`` decides. The text itself is not kept."""
-
-    kind: str
-    start: int
-    end: int
-    score: float
 
 
 def narrow(text: str) -> str:
@@ -51,21 +52,30 @@ def narrow(text: str) -> str:
     return text if text.isascii() else _WIDE.sub(lambda match: match.group().translate(_NARROW), text)
 
 
+def shape(text: str, start: int, run: int) -> bytes:
+    """A run and the two characters after it as ``Recogniser.begins`` writes them.
+
+    >>> shape("on 12 May, 3 年", 3, 2), shape("3年2月", 0, 1)
+    (b'00 A', b'0?0')
+    """
+    return text[start : start + run + 2].encode("ascii", "replace").translate(_SHAPE)
+
+
 class Panel:
-    """The kinds that can begin in one way: those that stand alone in one pattern, the others by name."""
+    """The kinds that can begin in one way: those that stand alone, and those that need a word beside them."""
 
-    def __init__(self, items: tuple[Recogniser, ...]) -> None:
-        self._alone = [item for item in items if not item.needs_context or item.alone]
-        self.beside = {item.name: item for item in items if item.needs_context}
-        forms = [item.alone if item.needs_context else item.pattern for item in self._alone]
-        self._pattern = re.compile("".join(f"(?:(?=({form}))|)" for form in forms), re.ASCII)
+    def __init__(self, items: Iterable[Recogniser]) -> None:
+        forms = [(item, item.alone if item.needs_context else item.pattern) for item in items]
+        self.alone = tuple((item, compiled(form).match) for item, form in forms if form)
+        self.beside = tuple((item, compiled(item.pattern).match) for item, _ in forms if item.needs_context)
 
-    def alone(self, text: str, start: int) -> list[tuple[Recogniser, int]]:
-        """Kinds that fit at a place without a word beside them, and where they end."""
-        match = self._pattern.match(text, start)
-        if match is None or match.lastindex is None:
-            return []
-        return [(item, bound[1]) for item, bound in zip(self._alone, match.regs[1:], strict=True) if bound[0] >= 0]
+
+_NONE = Panel(())
+# Ways whose kinds are looked for at once: few of their places lie in what is sure, so that little of it is in vain.
+_AT_ONCE = frozenset(
+    {"capital", "han", "han_name", "han_place", "han_ending", "han_house", "mail", "scheme", "sign", "hex"}
+)
+_NOTHING: list[Finding] = []
 
 
 class Scanner:
@@ -74,7 +84,8 @@ class Scanner:
     def __init__(self, items: tuple[Recogniser, ...]) -> None:
         self._items = tuple(item for item in items if item.in_text)
         self._hints = Hints(self._items)
-        self._panels: dict[tuple[str, int], Panel | None] = {}
+        self._capitals = Capitals(self._items)
+        self._panels: dict[str | bytes, Panel] = {}
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Every identifier, from left to right; where two overlap the surer stays, then the longer, then the first."""
@@ -83,65 +94,111 @@ class Scanner:
     def candidates(self, text: str, begin: int = 0) -> list[Finding]:
         """Everything that fits from a place on, overlaps and all; nothing is looked for inside a sure finding."""
         found: list[Finding] = []
-        near, panels, covered = Near(self._hints, text), self._panels, begin
-        for start, way, run in places(text, begin):
-            if start < covered:
+        near, met, covered = Near(self._hints, text), places(text, begin), begin
+        at_once = self._at_once(text, met)
+        met.reverse()
+        while met:
+            start, way, run = met.pop()
+            if start < covered and (way != "groups" or start + run <= covered):
                 continue
-            panel = panels[way, run] if (way, run) in panels else self._panel(way, run)
-            if panel is None:
+            if way == "groups":
+                met += reversed(groups(text, start, run))
                 continue
-            for finding in self._at(panel, text, start, near):
+            panel = self._panel(text, start, way, run)
+            here = at_once[way].get(start, _NOTHING) if way in at_once else _alone(panel, text, start)
+            if (panel.beside or len(here) > 1) and not (here and here[0].score >= SURE):
+                here = self._beside(panel, text, start, near, here)
+            for finding in here:
                 found.append(finding)
                 if finding.score >= SURE and finding.end > covered:
                     covered = finding.end
         return found
 
-    def _panel(self, way: str, run: int) -> Panel | None:
-        if run > LONGEST_RUN:
-            return None
-        fits = tuple(item for item in self._items if _begins(item, way, run))
-        return self._panels.setdefault((way, run), Panel(fits) if fits else None)
+    def _at_once(self, text: str, met: list[Place]) -> dict[str, dict[int, list[Finding]]]:
+        """What fits by itself, by way and place: the same work time after time is faster than in turn with other."""
+        found = {}
+        for way in {way for _, way, _ in met} & _AT_ONCE:
+            starts = [start for start, met_by, _ in met if met_by == way]
+            named = way == "capital"
+            found[way] = (
+                self._capitals.found(text, starts) if named else _each(self._panel(text, 0, way, 0), text, starts)
+            )
+        return found
 
-    def _at(self, panel: Panel, text: str, start: int, near: Near) -> list[Finding]:
-        found, sure, end = [], False, start
-        for item, stop in panel.alone(text, start):
-            finding = checked(item, text, start, stop)
-            if finding is not None:
-                found.append(finding)
-                sure, end = sure or finding.score >= SURE, max(end, finding.end)
-        if sure or (len(found) < 2 and not panel.beside):
-            return found
+    def _panel(self, text: str, start: int, way: str, run: int) -> Panel:
+        if run > LONGEST_RUN:
+            return _NONE
+        key = shape(text, start, run) if run else way
+        panel = self._panels.get(key)
+        return self._made(key) if panel is None else panel
+
+    def _made(self, key: str | bytes) -> Panel:
+        """The panel of a shape, or of a way that has none."""
+        if len(self._panels) > _PANELS:
+            self._panels.clear()
+        if isinstance(key, bytes):
+            fits = [item for item in self._items if item.begins and compiled(item.begins).match(key.decode())]
+        else:
+            fits = [item for item in self._items if key in item.anchors]
+        return self._panels.setdefault(key, Panel(fits) if fits else _NONE)
+
+    def _beside(self, panel: Panel, text: str, start: int, near: Near, found: list[Finding]) -> list[Finding]:
+        """What was found, surer where the words beside it speak of it, and the kinds that fit only beside them."""
+        end = start
+        for finding in found:
+            if finding.score >= SURE:
+                return found
+            end = finding.end if finding.end > end else end
         hinted = near.beside(start, end)
         if not hinted:
             return found
-        found = [_surer(finding) if finding.kind in hinted else finding for finding in found]
-        known = {finding.kind for finding in found}
-        return found + self._beside(panel, text, start, hinted - known)
+        made = [_surer(finding) if finding.kind in hinted else finding for finding in found]
+        known = [finding.kind for finding in found]
+        for item, match in panel.beside:
+            if item.name not in hinted or item.name in known:
+                continue
+            fits = match(text, start)
+            fitting = checked(item, text, start, fits.end()) if fits else None
+            if fitting is not None:
+                made.append(_surer(fitting))
+        return made
 
-    def _beside(self, panel: Panel, text: str, start: int, hinted: frozenset[str]) -> list[Finding]:
-        """The kinds that fit at a place and that the words beside it speak of."""
-        found = []
-        for kind in hinted & panel.beside.keys():
-            item = panel.beside[kind]
-            match = compiled(item.pattern).match(text, start)
-            finding = checked(item, text, start, match.end()) if match else None
+
+def _each(panel: Panel, text: str, starts: list[int]) -> dict[int, list[Finding]]:
+    """The kinds that fit by themselves at places of one way, kind by kind."""
+    found: dict[int, list[Finding]] = {}
+    for item, match in panel.alone:
+        for start in starts:
+            fits = match(text, start)
+            finding = checked(item, text, start, fits.end()) if fits else None
             if finding is not None:
-                found.append(_surer(finding))
-        return found
+                found.setdefault(start, []).append(finding)
+    return found
+
+
+def _alone(panel: Panel, text: str, start: int) -> list[Finding]:
+    """The kinds that fit at a place by themselves."""
+    found: list[Finding] = []
+    sure = False
+    for item, match in panel.alone:
+        # The surest come first; what else begins here lies in the sure one or gives way to it.
+        if sure and item.score < SURE:
+            break
+        fits = match(text, start)
+        finding = checked(item, text, start, fits.end()) if fits else None
+        if finding is not None:
+            found.append(finding)
+            sure = sure or finding.score >= SURE
+    return found
 
 
 def _surer(finding: Finding) -> Finding:
-    return finding._replace(score=min(1.0, round(finding.score + CONTEXT, 2)))
+    return Finding(finding.kind, finding.start, finding.end, _raised(finding.score))
 
 
-def checked(item: Recogniser, text: str, start: int, end: int) -> Finding | None:
-    """A match held to its checksum, or moved to where the words say."""
-    if item.locate is not None:
-        located = item.locate(text, start, end)
-        return None if located is None else Finding(item.name, *located)
-    if item.validate is not None and not item.validate(text[start:end]):
-        return None
-    return Finding(item.name, start, end, item.score)
+@functools.cache
+def _raised(score: float) -> float:
+    return min(1.0, round(score + CONTEXT, 2))
 
 
 def chosen(candidates: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -151,11 +208,12 @@ def chosen(candidates: Iterable[Finding]) -> tuple[Finding, ...]:
     end = 0
     # An address is met at its "@", after what stands in its local part.
     for finding in sorted(candidates, key=_start):
-        if cluster and finding.start >= end:
-            kept += resolve(cluster)
+        _, start, stop, _ = finding
+        if start >= end and cluster:
+            kept += cluster if len(cluster) < 2 else resolve(cluster)
             cluster = []
         cluster.append(finding)
-        end = max(end, finding.end)
+        end = stop if stop > end else end
     return tuple(kept + resolve(cluster))
 
 
@@ -163,9 +221,11 @@ def resolve(cluster: list[Finding]) -> list[Finding]:
     """Of those that overlap, the surest, then the longest, then the first."""
     if len(cluster) < 2:
         return cluster
-    ranked = sorted(cluster, key=lambda found: (-found.score, found.start - found.end, found.start))
+    # Two of a cluster always overlap.
+    if len(cluster) == 2:
+        return [min(cluster, key=_rank)]
     kept: list[Finding] = []
-    for finding in ranked:
+    for finding in sorted(cluster, key=_rank):
         if all(finding.end <= other.start or finding.start >= other.end for other in kept):
             kept.append(finding)
     return sorted(kept, key=_start)
@@ -174,11 +234,8 @@ def resolve(cluster: list[Finding]) -> list[Finding]:
 _start = operator.attrgetter("start")
 
 
-def _begins(item: Recogniser, way: str, run: int) -> bool:
-    lengths = {"digit": item.digits, "letter": item.letters}.get(way)
-    if way in ("digit", "letter"):
-        return lengths is not None and lengths[0] <= run <= lengths[1]
-    return way in item.anchors
+def _rank(finding: Finding) -> tuple[float, int, int]:
+    return -finding.score, finding.start - finding.end, finding.start
 
 
 @functools.cache

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from privet.deidentify.detect import chosen_scanner
-from privet.deidentify.scan import Finding, chosen, narrow
+from privet.deidentify.finding import Finding
+from privet.deidentify.scan import chosen, narrow
 
 # Characters read at once; a piece is cut so far before its end, and the next one sees so much of what came before.
 PIECE: Final = 1 << 18

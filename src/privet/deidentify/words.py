@@ -14,22 +14,6 @@ ENDS = rf"(?![{LOWER}{UPPER}0-9])"
 NAME = rf"{WORD}(?: (?:{INITIAL}|(?:{LINK} )?{WORD})){{0,4}}{ENDS}"
 
 
-def pieces(text: str) -> list[tuple[int, str]]:
-    """The words of a run, between single spaces, with their places.
-
-    >>> pieces("Mary J. Smith")
-    [(0, 'Mary'), (5, 'J.'), (8, 'Smith')]
-    """
-    if " " not in text:
-        return [(0, text)]
-    made, place = [], 0
-    for word in text.split(" "):
-        if word:
-            made.append((place, word))
-        place += len(word) + 1
-    return made
-
-
 def last_word(before: str) -> str:
     """The word that ends in a space at the end of a text, or nothing.
 

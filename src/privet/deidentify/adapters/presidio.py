@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from privet.core.errors import MissingDependency
-from privet.deidentify.scan import Finding
+from privet.deidentify.finding import Finding
 
 # Presidio's names of what we have kinds for; other entities keep their name in small letters.
 KINDS: Mapping[str, str] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from privet.core.errors import InvalidParameter, MissingDependency
-from privet.deidentify.scan import Finding
+from privet.deidentify.finding import Finding
 
 # The labels of spaCy's models (OntoNotes, and those of WikiNER); what is not named here is no identifier.
 KINDS: Mapping[str, str] = {

@@ -32,7 +32,7 @@ RECOGNISER = Recogniser(
     pattern=rf"{NUMBER_BEGINS}[1-8][0-9]{{16}}[0-9Xx](?![A-Za-z0-9])",
     source="GB 11643-1999; regions of GB/T 2260; check character after ISO/IEC 7064 MOD 11-2",
     score=0.99,
-    digits=(17, 18),
+    begins="0{18}(?![0Aa])|0{17}[Aa]",
     hints=("身份证", "身份證", "id_card", "national_id"),
     validate=is_valid,
 )

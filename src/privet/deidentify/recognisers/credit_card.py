@@ -43,7 +43,7 @@ RECOGNISER = Recogniser(
     pattern=rf"{NUMBER_BEGINS}(?:[1-68][0-9]{{11,18}}|{_GROUPED}){NUMBER_ENDS}",
     source="ISO/IEC 7812-1 (leading digits; annex B, Luhn)",
     score=0.9,
-    digits=(4, 19),
+    begins="0{12,19}(?![0Aa])|0000[ -]0",
     hints=("card", "credit_card", "debit_card", "visa", "mastercard", "amex", "信用卡", "卡號", "卡号"),
     validate=is_valid,
 )

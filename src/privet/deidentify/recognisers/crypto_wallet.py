@@ -26,8 +26,7 @@ RECOGNISER = Recogniser(
     ),
     source="Bitcoin base58check; BIP 173 and BIP 350 (bech32, bech32m); EIP-55 (form only)",
     score=0.97,
-    digits=(1, 6),
-    letters=(2, 72),
+    begins="0{1,34}[Aa]|0{26,35}(?![0Aa])|(?:aa|AA)0",
     hints=("wallet", "bitcoin", "btc", "ethereum", "eth", "crypto", "錢包", "钱包"),
     validate=is_valid,
 )

@@ -24,7 +24,7 @@ RECOGNISER = Recogniser(
     pattern=rf"{NUMBER_BEGINS}[0-3][0-9][01][0-9]{{3}}[+\-YXWVUA-Fyxwvua-f][0-9]{{3}}[0-9A-FHJ-NPR-Ya-fhj-npr-y](?![A-Za-z0-9])",
     source="Digital and Population Data Services Agency; Valtioneuvoston asetus 128/2010 and new signs of 2023",
     score=0.95,
-    digits=(6, 6),
+    begins="0{6}[-+Aa]0",
     hints=("hetu", "henkilotunnus", "henkilötunnus"),
     validate=is_valid,
 )

@@ -34,7 +34,7 @@ RECOGNISER = Recogniser(
     ),
     source="Decreto Ministeriale 23 December 1976, check character",
     score=0.95,
-    letters=(6, 8),
+    begins="[Aa]{6,15}(?![Aa])",
     hints=("codice_fiscale", "fiscal_code", "cf"),
     validate=is_valid,
 )

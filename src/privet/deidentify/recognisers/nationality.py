@@ -1,7 +1,7 @@
 """Nationalities, by a list."""
 
 from privet.deidentify.lists import entries
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import Recogniser, Tells
 from privet.deidentify.words import ENDS, WORD
 
 
@@ -15,6 +15,8 @@ def is_listed(text: str) -> bool:
     return word in entries("nationalities") or word.removesuffix("s") in entries("nationalities")
 
 
+_PEOPLES = frozenset(name.partition("-")[0] for name in entries("nationalities"))
+
 RECOGNISER = Recogniser(
     name="nationality",
     label="nationality",
@@ -22,6 +24,7 @@ RECOGNISER = Recogniser(
     source="Demonyms of the countries of ISO 3166-1",
     score=0.5,
     anchors=("capital",),
+    tells=Tells(first=_PEOPLES | {f"{name}s" for name in _PEOPLES}),
     hints=("nationality", "citizenship", "ethnicity"),
     validate=is_listed,
     cell=rf"{WORD}{ENDS}",

@@ -3,7 +3,7 @@
 import re
 
 from privet.deidentify.lists import entries
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import Recogniser, Tells
 from privet.deidentify.words import ENDS, UPPER, WORD, last_word
 
 _FORMS = (
@@ -20,7 +20,8 @@ _FORM_WORDS = frozenset(re.findall(r"[A-Za-z/]+", _FORMS)) | {"S.A", "Network", 
 _WORD = rf"(?:{WORD}|[{UPPER}]{{2,6}}(?![a-z])|[{UPPER}]\.)"
 _PATTERN = rf"(?:{_WORD}|[{UPPER}])(?:(?:,? (?:and |& |of )?|-){_WORD}){{0,5}}{ENDS}"
 _FORM = re.compile(_FORMED)
-_SPLIT = re.compile(r"[ ,\-]+")
+# Words that begin no name of an organisation that only the words around tell.
+_NO_FIRST = entries("plain_words") | entries("places") | entries("given_names")
 _DOUBLE = re.compile(rf"{WORD}-{WORD}(?:-{WORD})?{ENDS}")
 # Who employs, and what is employed at, founded or run.
 _EMPLOYS = re.compile(
@@ -32,9 +33,15 @@ _EMPLOYS = re.compile(
 _LEADS = frozenset({"for", "at", "with", "by", "of", "joined", "founded", "acquired", "became", "is", "in",
                     "employer:", "company:"})  # fmt: skip
 _DOES = re.compile(
-    r" (?:is the brainchild|was (?:founded|established)|employs|announced|acquired|invested|is headquartered"
+    r" (?:is the brainchild|was (?:founded|established)|(?:employs|announced|acquired|invested)\b|is headquartered"
     r"|has offices|is a (?:company|firm|non-?profit|501|start-?up|subsidiary|bank|provider)"
     r"|(?:offices?|resignation|employees|shares|stock|customers)\b)"
+)
+# More words of a name, the end of a line, or the first word of what it does.
+_GOES_ON = frozenset(
+    {" A", ", A", " and", ", and", " &", ", &", " of", ", of", "-", "\n", " plc", ", plc"}
+    | set(re.findall(" [a-z]+", " is was has employs announced acquired invested offices office resignation employees"))
+    | {" shares", " stock", " customers"}
 )
 _IS = re.compile(" (?:is|has|was)\\b")
 _LINE = re.compile(r"(?:^|\n[ >?*]*)$")
@@ -44,13 +51,13 @@ _ADDRESS_BELOW = re.compile(r"[ ]*\n[ >?*\n]*(?:[0-9]{1,6}|Unit|PSC|USNS|USS|PO 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """By its form; else by what it does, by who works there, or as the line above an address."""
     run = text[start:end]
-    words = _SPLIT.split(run)
+    words = run.replace(",", " ").replace("-", " ").split()
     if not _FORM_WORDS.isdisjoint(words):
         formed = _FORM.match(text, start)
         if formed is not None:
             return start, formed.end(), 0.74
     after = text[end : end + 1]
-    before = text[max(0, start - 32) : start]
+    before = text[start - 32 if start > 32 else 0 : start]
     lead = last_word(before) in _LEADS
     if not lead and after != "\n" and (after != " " or not ("-" in run or _DOES.match(text, end))):
         return None
@@ -60,7 +67,7 @@ def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
 
 def _told(text: str, start: int, end: int, first: str, before: str, lead: bool) -> tuple[int, int, float] | None:
     """An organisation by the words around it, where those name no person."""
-    if first in entries("plain_words") or first in entries("places") or first in entries("given_names"):
+    if first in _NO_FIRST:
         return None
     if before.endswith((". ", "'s ")):
         return None
@@ -79,6 +86,7 @@ RECOGNISER = Recogniser(
     source="Legal forms of companies; kinds of institution",
     score=0.74,
     anchors=("capital",),
+    tells=Tells(before=frozenset(lead.rstrip(":") for lead in _LEADS), after=_GOES_ON, within=_FORM_WORDS, runs=True),
     hints=("company", "employer", "organisation", "organization", "institution", "bank_name"),
     locate=locate,
     cell=_FORMED,

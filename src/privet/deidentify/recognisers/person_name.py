@@ -1,11 +1,12 @@
 """Names of people: by lists of given names and surnames, by titles, and by words that introduce a name. No model."""
 
 import re
+import string
 
 from privet.deidentify.hanzi import DOUBLE, HAN, SURNAMES
 from privet.deidentify.lists import entries
-from privet.deidentify.recogniser import Recogniser
-from privet.deidentify.words import NAME, pieces
+from privet.deidentify.recogniser import Recogniser, Tells
+from privet.deidentify.words import LINK, NAME
 
 _CHINESE = rf"(?:{DOUBLE}|[{SURNAMES}])[{HAN}]{{1,3}}"
 _COLUMN_WORD = r"[A-ZÀ-Þ][A-Za-zÀ-ÿ'’\-]*\.?"
@@ -30,7 +31,7 @@ _DOES = re.compile(
     r"| spent a year)\b"
 )
 # A small word before, not the small end of a capitalised one.
-_BEGINS = re.compile(r"(?:^|\n|[.!?] |(?:^|[^A-Za-z\"'’-])[a-z]+ )$")
+_NO_SMALL = frozenset(string.ascii_letters + "\"'’-")
 _ADDRESS_AHEAD = re.compile(
     r",? (?:[0-9]|(?:Street|St|Road|Rd|Avenue|Ave|Lane|Drive|Court|Square|Island|County|University)\b)"
 )
@@ -38,22 +39,30 @@ _ADDRESS_AHEAD = re.compile(
 
 # The last words that any of these can end in: where another stands before, none of them is looked for.
 _LEADS = entries("name_leads")
+_GIVEN, _PLAIN, _PLACES = entries("given_names"), entries("plain_words"), entries("places")
+# More words of a name, or the first word of what a person is or does.
+_GOES_ON = frozenset(
+    {" A", "-", "'", ", can", ", please"}
+    | set(re.findall(" [a-z]+", " had lives was is told asked and spent"))
+    | {f" {link.partition(' ')[0]}" for link in LINK[3:-1].split("|")}
+)
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """Whether a run of capitalised words names a person, and how sure that is."""
-    words = pieces(text[start:end])
-    given, plain = entries("given_names"), entries("plain_words")
-    first = words[0][1].lower()
-    if first in plain and not (len(words) > 1 and first in given and words[-1][1].lower() in entries("surnames")):
+    run = text[start:end]
+    names = run.lower().split(" ")
+    first = names[0]
+    if first in _PLAIN and not (len(names) > 1 and first in _GIVEN and names[-1] in entries("surnames")):
         return None
-    while len(words) > 1 and words[-1][1].lower() in plain:
-        words.pop()
-    stop = start + words[-1][0] + len(words[-1][1])
-    before = text[max(0, start - 24) : start]
-    led = before[-1:].isspace() and _led(before)
-    sure = _alone(words[0][1], before, led) if len(words) == 1 else _full(words, before, led)
-    if not sure and len(words) == 1 and first not in plain and _is_one(text, stop, before, led):
+    while len(names) > 1 and names[-1] in _PLAIN:
+        names.pop()
+        run = run.rpartition(" ")[0]
+    stop = start + len(run)
+    before = text[start - 24 if start > 24 else 0 : start]
+    led = _led(before)
+    sure = _alone(first, before, led) if len(names) == 1 else _full(names, before, led)
+    if not sure and len(names) == 1 and first not in _PLAIN and _is_one(text, stop, before, led):
         sure = 0.57
     return (start, stop, sure) if sure and not _is_other(text, start, stop) else None
 
@@ -67,7 +76,10 @@ def _is_one(text: str, stop: int, before: str, led: bool) -> bool:
 
 def _led(before: str) -> bool:
     """Whether the word before may introduce a name."""
-    last = before.rsplit(None, 1)[-1].strip(".,:;\"'").lower() if before.strip() else ""
+    if not before[-1:].isspace():
+        return False
+    words = before.rsplit(None, 1)
+    last = words[-1].strip(".,:;\"'").lower() if words else ""
     return last in _LEADS or last.startswith("ex-")
 
 
@@ -75,12 +87,12 @@ def _is_other(text: str, start: int, stop: int) -> bool:
     """Whether an address goes on, a word that ends in "n't", or the whole is a place."""
     if text[stop : stop + 2] == "'t" or _ADDRESS_AHEAD.match(text, stop):
         return True
-    return text[start:stop].lower() in entries("places")
+    return text[start:stop].lower() in _PLACES
 
 
 def _is_given(word: str) -> bool:
     """Of a double name, the first part."""
-    return word.lower().partition("-")[0] in entries("given_names")
+    return word in _GIVEN or ("-" in word and word.partition("-")[0] in _GIVEN)
 
 
 def _alone(word: str, before: str, led: bool) -> float:
@@ -88,20 +100,31 @@ def _alone(word: str, before: str, led: bool) -> float:
         return 0.7
     if _is_given(word):
         return 0.55
-    return 0.5 if led and word.lower() in entries("surnames") and _INTRODUCED.search(before) else 0.0
+    return 0.5 if led and word in entries("surnames") and _INTRODUCED.search(before) else 0.0
 
 
-def _full(words: list[tuple[int, str]], before: str, led: bool) -> float:
-    names = [word.lower() for _, word in words]
-    initial = any(len(name.rstrip(".")) == 1 for name in names[1:-1])
+def _full(names: list[str], before: str, led: bool) -> float:
+    initial = len(names) > 2 and any(len(name.rstrip(".")) == 1 for name in names[1:-1])
     if initial or (led and _TITLE.search(before)):
         return 0.75
     if _is_given(names[0]):
         return 0.72
-    if names[-1] in entries("surnames") and len(names) == 2 and names[0] in entries("surnames"):
+    if len(names) > 2:
+        return 0.0
+    if names[-1] in entries("surnames") and names[0] in entries("surnames"):
         return 0.5
     # Two unknown words that begin a line or follow a word in small letters are a name more often than not.
-    return 0.45 if len(names) == 2 and _BEGINS.search(before) else 0.0
+    return 0.45 if _begins(before) else 0.0
+
+
+def _begins(before: str) -> bool:
+    """Whether a line or sentence begins, or a word in small letters stands before."""
+    if not before or before[-1] == "\n":
+        return True
+    rest = before[:-1].rstrip(string.ascii_lowercase)
+    if before[-1] != " " or len(rest) == len(before) - 1:
+        return before[-1] == " " and before[-2:-1] in (".", "!", "?")
+    return not rest or rest[-1] not in _NO_SMALL
 
 
 RECOGNISER = Recogniser(
@@ -111,6 +134,7 @@ RECOGNISER = Recogniser(
     source="US Census Bureau, names of 1990; Chinese-Names-Corpus; Ministry of the Interior, surnames of Taiwan",
     score=0.4,
     anchors=("capital",),
+    tells=Tells(first=_GIVEN, before=_LEADS | {"ex-"}, after=_GOES_ON, runs=True),
     hints=("name", "full_name", "fullname", "surname", "patient", "姓名", "名字"),
     locate=locate,
     cell=rf"{_CHINESE}|{_LATIN}",

@@ -31,10 +31,12 @@ def is_plausible(text: str) -> bool:
     >>> is_plausible("+886 912 345 678"), is_plausible("03-12-1985")
     (True, False)
     """
-    count = len(digits(_EXTENDED.split(text, 1)[0]))
-    if text.startswith("0") and not text.startswith("00"):
+    extended = "x" in text or "e" in text or "#" in text
+    count = len(digits(_EXTENDED.split(text, 1)[0] if extended else text))
+    first = text[:1]
+    if first == "0" and text[1:2] != "0":
         return 9 <= count <= 11
-    return (8 if text.startswith(("+", "00")) else 6) <= count <= 15
+    return (8 if first in ("+", "0") else 6) <= count <= 15
 
 
 def locate(text: str, start: int, end: int) -> tuple[int, int, float] | None:
@@ -50,7 +52,7 @@ RECOGNISER = Recogniser(
     pattern=rf"(?<![.+\-/])(?!{_DATE})(?:(?:{_ALONE}){_END}|(?:{_LOOSE}){_END})",
     source="ITU-T E.164; plans of Taiwan (NCC), mainland China (MIIT), Hong Kong (OFCA), North America (NANPA)",
     score=0.6,
-    digits=(1, 15),
+    begins=r"0[ .-]\(|0{1,5}[ .-]0|0{2,5}\)|0{3,15}(?:[ ./-][ ./(0-]|\()|0{5,15}(?![0A])",
     anchors=("sign",),
     hints=("phone", "phone_number", "mobile", "tel", "telephone", "cell", "cellphone", "fax", "call", "calling",
            "answering", "reach", "dial", "sms", "whatsapp", "desk", "office", "電話", "手機", "电话", "手机", "致電",

@@ -24,7 +24,7 @@ RECOGNISER = Recogniser(
     pattern=r"[STFGMstfgm][0-9]{7}[A-Za-z](?![A-Za-z0-9])",
     source="Immigration and Checkpoints Authority, NRIC and FIN; series M since January 2022",
     score=0.92,
-    letters=(1, 1),
+    begins="[Aa]00",
     hints=("nric", "fin"),
     validate=is_valid,
 )

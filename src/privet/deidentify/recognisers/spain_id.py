@@ -25,8 +25,7 @@ RECOGNISER = Recogniser(
     ),
     source="Real Decreto 1553/2005; Orden INT/2058/2008, control letter of the NIF",
     score=0.9,
-    digits=(2, 8),
-    letters=(1, 1),
+    begins=r"0{8}[ -]?[Aa]|00\.0|[Aa](?:[ -]0|00)",
     hints=("dni", "nie", "nif"),
     validate=is_valid,
 )

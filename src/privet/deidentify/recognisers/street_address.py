@@ -22,7 +22,7 @@ RECOGNISER = Recogniser(
     pattern=_ENGLISH,
     source="Shape of addresses in Taiwan and of street, number and town in Latin script; USPS Publication 28, suffixes",
     score=0.65,
-    digits=(1, 6),
+    begins="0{1,6} [A0?]",
     hints=("address", "street", "addr", "residence", "地址", "住址"),
     cell=rf"(?s:{_TAIWAN}|{_LATIN})",
 )

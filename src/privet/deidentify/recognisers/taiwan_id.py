@@ -23,7 +23,7 @@ RECOGNISER = Recogniser(
     pattern=rf"[A-Za-z][1289][0-9]{{8}}{NUMBER_ENDS}",
     source="Ministry of the Interior, national identification number; unified resident number since January 2021",
     score=0.95,
-    letters=(1, 1),
+    begins="[Aa]00",
     hints=("taiwan_id", "id_number", "身分證", "身份證", "居留證", "national_id"),
     validate=is_valid,
 )

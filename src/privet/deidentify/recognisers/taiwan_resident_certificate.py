@@ -21,7 +21,7 @@ RECOGNISER = Recogniser(
     pattern=rf"[A-Za-z][A-Da-d][0-9]{{8}}{NUMBER_ENDS}",
     source="National Immigration Agency, uniform ID number before January 2021",
     score=0.93,
-    letters=(2, 2),
+    begins="[Aa]{2}00",
     hints=("arc", "resident_certificate", "居留證", "統一證號"),
     validate=is_valid,
 )

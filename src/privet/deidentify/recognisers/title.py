@@ -1,14 +1,19 @@
 """Titles before names, and occupations where a line or a sentence says what someone is."""
 
+import itertools
+import operator
 import re
 
-from privet.deidentify.recogniser import Recogniser
+from privet.deidentify.recogniser import Recogniser, Tells
 from privet.deidentify.words import LOWER, UPPER
 
 _HONORIFICS = (
     "Mrs?|Ms|Miss|Mx|Dr|Prof|Professor|Sir|Madam|Dame|Lord|Lady|Rev|Reverend|Father|Sister|Judge|Captain|Capt|Colonel|Col"
     "|Sergeant|Sgt|Lieutenant|Lt|General|Gen|Major|Senator|Sen|Governor|Gov|President|Mayor|Herr|Frau|Monsieur|Madame"
     "|Mme|Señora?|Sra?|Don|Doña"
+)
+_FIRST = frozenset(
+    form for name in _HONORIFICS.lower().split("|") for form in (name.replace("?", ""), re.sub(r".\?", "", name))
 )
 # The last word of an occupation.
 _OCCUPATIONS = (
@@ -26,7 +31,12 @@ _OCCUPATIONS = (
     "|teacher|technician|technologist|teller|tester|therapist|trader|trainer|translator|tutor|typist|undertaker"
     "|veterinarian|waiter|waitress|welder|worker|writer"
 )
-_JOB = rf"(?i:(?:[A-Za-z'’\-]+ (?:and )?){{0,4}}(?:{_OCCUPATIONS}))"
+# By first letter: an alternative that begins otherwise is passed over before it is tried.
+_BY_LETTER = "|".join(
+    f"[{letter.upper()}{letter}](?i:{'|'.join(word[1:] for word in words)})"
+    for letter, words in itertools.groupby(sorted(_OCCUPATIONS.split("|")), key=operator.itemgetter(0))
+)
+_JOB = rf"(?:[A-Za-z'’\-]++ (?i:and )?){{0,4}}(?:{_BY_LETTER})"
 _BEFORE_NAME = rf"(?:{_HONORIFICS})\b\.?(?= [{UPPER}])"
 # On a line of its own, or after "as".
 _OWN = re.compile(r"(?:(?:^|\n)[ >?*\-]*|\bas (?:an? |the )?)$")
@@ -54,6 +64,7 @@ RECOGNISER = Recogniser(
     source="Forms of address; occupations as of ISCO-08, by their last word: written for this project",
     score=0.6,
     anchors=("capital",),
+    tells=Tells(first=_FIRST, before=frozenset({"as", "as a", "as an", "as the", "", "\n", ">", "?", "*"})),
     hints=("title", "salutation", "anrede", "civilite", "稱謂", "称谓"),
     locate=locate,
     cell=rf"(?:{_HONORIFICS})\.?",

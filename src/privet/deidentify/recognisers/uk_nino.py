@@ -13,6 +13,6 @@ RECOGNISER = Recogniser(
     pattern=rf"(?:{_PREFIX}{_DIGITS}[A-Da-d]|ZZ{_DIGITS}T)(?![A-Za-z0-9])",
     source="HMRC National Insurance Manual NIM39110",
     score=0.85,
-    letters=(2, 2),
+    begins="[Aa]{2} ?0",
     hints=("nino", "national_insurance", "ni_number"),
 )

@@ -19,7 +19,7 @@ RECOGNISER = Recogniser(
     pattern=rf"[ABCDEFGHJKLMPRSTUX][A-Z9][0-9]{{7}}{NUMBER_ENDS}",
     source="21 CFR 1301; DEA, check digit of registration numbers",
     score=0.75,
-    letters=(1, 2),
+    begins="A{1,2}00",
     hints=("dea", "dea_number", "prescriber"),
     validate=is_valid,
 )

@@ -10,6 +10,6 @@ RECOGNISER = Recogniser(
     pattern=rf"{NUMBER_BEGINS}{_C}{_A}{_AN}[0-9]-?{_A}{_AN}[0-9]-?{_A}{_A}[0-9]{{2}}(?![A-Za-z0-9])",
     source="CMS, Understanding the Medicare Beneficiary Identifier format (2017): no S, L, O, I, B, Z",
     score=0.85,
-    digits=(1, 1),
+    begins="0A[0A]",
     hints=("mbi", "medicare", "beneficiary"),
 )
