@@ -125,17 +125,17 @@ class UsesRule(Rule):
     def weighted(self, module: nn.Module, x: Any, g: Any, factors: Tensor) -> Grads:
         made: Grads = {}
         for together in _by_gradient(x):
-            gs, shape = wide(together[0].g), (1, -1, 1) if together[0].time_first else (-1, 1, 1)
-            scaled = torch.mul(gs, factors.to(gs.dtype).view(shape), out=empty("scaled", tuple(gs.shape), gs))
-            scaled = scaled.flatten(0, 1)
+            gs, across = wide(together[0].g).flatten(0, 1), together[0].time_first
+            rows = factors.to(gs.dtype)[None, :].expand(together[0].steps, -1)
+            rows = (rows if across else rows.t()).reshape(-1)
             weights = [use for use in together if _trained(module, use.weight)]
             if weights:
                 # One product for all, because a wide one is quicker than several.
-                totals = (scaled.t() @ _side_by_side(weights).flatten(0, 1)).split([u.x.shape[2] for u in weights], 1)
-                for use, total in zip(weights, totals, strict=True):
+                totals = _weighted_product(gs, rows, _side_by_side(weights).flatten(0, 1))
+                for use, total in zip(weights, totals.split([use.x.shape[2] for use in weights], 1), strict=True):
                     _put(made, module, use.weight, use.rows, total, None)
             biases = [use for use in together if _trained(module, use.bias)]
-            total = scaled.sum(0) if biases else scaled
+            total = rows @ gs if biases else rows
             for number, use in enumerate(biases):
                 _put(made, module, str(use.bias), use.bias_rows, total.clone() if number else total, None)
         return made
@@ -165,6 +165,14 @@ def _side_by_side(uses: list[Use]) -> Tensor:
         return parts[0]
     shape = (*parts[0].shape[:2], sum(part.shape[2] for part in parts))
     return torch.cat(parts, 2, out=empty("inputs", shape, parts[0]))
+
+
+def _weighted_product(gs: Tensor, rows: Tensor, xs: Tensor) -> Tensor:
+    """Gradients times weighted rows of inputs; the smaller side is weighted. Shapes: (n, p), (n,), (n, d) to (p, d)."""
+    if xs.shape[1] < gs.shape[1]:
+        # Inputs side by side lie there already.
+        return gs.t() @ torch.mul(xs, rows[:, None], out=empty("inputs", tuple(xs.shape), xs))
+    return torch.mul(gs, rows[:, None], out=empty("scaled", tuple(gs.shape), gs)).t() @ xs
 
 
 def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
