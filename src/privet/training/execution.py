@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from privet.core.errors import InvalidParameter
-from privet.training.per_example.reading import MEMORY
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
     """``physical_batch_size`` examples go through the module at once (None: the whole batch); ``memory`` in bytes may
-    be taken by gradients of single examples that are kept; ``device``, such as "cuda", is where ``fit`` trains (None:
+    be taken by gradients of single examples that are kept (None: as much as makes a step take about twice what a plain
+    one does, and at most a gibibyte; 0: the lean way); ``device``, such as "cuda", is where ``fit`` trains (None:
     where the module is); ``autocast`` names the precision of its passes, "bfloat16" or "float16" (None: the module's
     own); ``alone`` trains in this process only, though there is a process group of several.
 
@@ -23,7 +23,7 @@ class Execution:
     """
 
     physical_batch_size: int | None = None
-    memory: int = MEMORY
+    memory: int | None = None
     device: str | None = None
     autocast: str | None = None
     alone: bool = False
@@ -32,7 +32,7 @@ class Execution:
         most = self.physical_batch_size
         if most is not None and most < 1:
             raise InvalidParameter(f"physical_batch_size is {most}; give a whole number of at least 1, or None")
-        if self.memory < 0:
+        if self.memory is not None and self.memory < 0:
             raise InvalidParameter(f"memory is {self.memory} bytes; give at least 0")
         if self.autocast not in (None, "bfloat16", "float16"):
             raise InvalidParameter(f'autocast is {self.autocast!r}; give "bfloat16", "float16" or None')

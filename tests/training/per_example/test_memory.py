@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
 
@@ -12,6 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from privet.core.errors import InvalidParameter  # noqa: E402
+from privet.training.per_example.first_batch import held_by  # noqa: E402
 from privet.training.per_example.scratch import Scratch, empty  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
@@ -82,3 +84,56 @@ def test_a_call_that_goes_around_the_watch_is_not_recorded() -> None:
         (watch(x).sum() + module(torch.randn(shape)).sum()).backward()
         torch.testing.assert_close(watch.clipped_sum(clip_norm=1e9).norms, alone)
         watch.release()
+
+
+class Stacked(nn.Module):
+    """Large weights that see few places: the gradients of single examples are far larger than all that a pass holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(nn.Conv2d(32, 32, 3, padding=1) for _ in range(4)))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_unless_told_otherwise_no_more_is_kept_than_doubles_a_plain_step() -> None:
+    torch.manual_seed(2)
+    module, x = Stacked(), torch.randn(32, 32, 2, 2)
+    weights = sum(parameter.numel() * 4 for parameter in module.parameters())
+    kept, sums = {}, {}
+    for memory in (None, 1 << 30):
+        watch = Watch(copy.deepcopy(module), memory=memory)
+        watch(x).square().sum().backward()
+        kept[memory] = sum(grad.numel() * 4 for grad in watch._reader.kept.values())
+        found = watch.clipped_sum(clip_norm=1.0).sums
+        sums[memory] = [found[parameter] for parameter in watch.module.parameters()]
+    assert kept[1 << 30] == 32 * weights
+    held = held_by(module, (x,), {}) * len(x)
+    assert held < 4 * 2 * x.numel() * 4
+    assert kept[None] <= 2 * (held + weights) < kept[1 << 30] / 2
+    for ours, theirs in zip(sums[None], sums[1 << 30], strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_what_a_pass_holds_is_counted_without_weights_and_outputs() -> None:
+    x = torch.randn(7, 5)
+    hidden = nn.Sequential(nn.Linear(5, 3), nn.Tanh(), nn.Linear(3, 2))
+    # A linear layer holds its input, tanh its output, which is the next layer's input.
+    assert held_by(hidden, (x,), {}) == 4 * (5 + 3)
+
+
+def test_a_module_that_differentiates_by_itself_is_trained_though_nobody_can_count_what_it_holds() -> None:
+    watch = Watch(Sloped())
+    watch(torch.randn(4, 3)).sum().backward()
+    assert len(watch.clipped_sum(clip_norm=1.0).norms) == 4
+    assert held_by(Sloped(), (torch.randn(4, 3),), {}) is None
+
+
+class Sloped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.layer(x) + torch.func.grad(lambda seen: seen.square().sum())(x.detach())

@@ -57,7 +57,7 @@ class ManyProcesses:
         spread_values(self._ranks, made.module.wrapped)
         return made
 
-    def watch(self, module: nn.Module, *, memory: int) -> Watch:
+    def watch(self, module: nn.Module, *, memory: int | None) -> Watch:
         if not self._sharded:
             return Watch(module, memory=memory)
         from privet.training.distributed.sharded_watch import ShardedWatch

@@ -7,20 +7,19 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from privet.training.distributed.ranks import Ranks
 from privet.training.distributed.shards import is_sharded, sharded_modules
 from privet.training.distributed.twin import twin_of
 from privet.training.per_example.clipping import ClippedSum, Factors
-from privet.training.per_example.owners import find_owners, first
-from privet.training.per_example.reading import ByParameter, Reader
-from privet.training.per_example.rule import in_precision
+from privet.training.per_example.first_batch import FirstLook
+from privet.training.per_example.owners import first
+from privet.training.per_example.reading import ByParameter
 from privet.training.per_example.tape import Call, Owner, Reached, Tape
 from privet.training.per_example.uses import Use
-from privet.training.per_example.watch import Watch, refuse_mixing, size_of
+from privet.training.per_example.watch import Watch, size_of
 
 # As many examples as it takes to find out who answers for what.
 _EXAMPLES = 3
@@ -35,7 +34,7 @@ class ShardedWatch(Watch):
     again that are looked at.
     """
 
-    def __init__(self, module: nn.Module, *, memory: int, ranks: Ranks) -> None:
+    def __init__(self, module: nn.Module, *, memory: int | None, ranks: Ranks) -> None:
         super().__init__(module, memory=memory)
         self._ranks = ranks
         self._parts = sharded_modules(module)
@@ -70,18 +69,17 @@ class ShardedWatch(Watch):
         _scatter(self._parts)
         shards = dict(self.module.named_parameters())
         whole = {parameter: _whole(parameter) for parameter in shards.values()}
-        owners = self._ranks.joint("the first batch", lambda: _owners(twin_of(self.module, whole), *examples))
+        look = self._ranks.joint("the first batch", lambda: FirstLook.at(twin_of(self.module, whole), *examples))
         with _gathered(self._parts):
             weights = dict(self.module.named_parameters())
             twin = twin_of(self.module, {weight: weight for weight in weights.values()})
         self._alike = list(zip(self.module.modules(), twin.modules(), strict=True))
         self._shards = {weights[name]: shard for name, shard in shards.items()}
-        self._looked_at = _holding(self.module, [owner for owner in owners if owner.rule is None or owner.rule.reads])
-        self._tape = Tape([self._watched(owner, twin) for owner in owners])
-        self._reader = Reader(self._tape, memory=self._memory, scratch=self._scratch)
-        if self._tape.reached is not None:
-            self._tape.reached = partial(self._reached, self._tape.reached)
-        self._tape.attach()
+        self._looked_at = _holding(self.module, [o for o in look.owners if o.rule is None or o.rule.reads])
+        tape = Tape([self._watched(owner, twin) for owner in look.owners])
+        self._take_up(tape, look)
+        if tape.reached is not None:
+            tape.reached = partial(self._reached, tape.reached)
 
     def examples(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """A few examples of the first rank that has any, for all; None if nobody has."""
@@ -134,15 +132,6 @@ class ShardedWatch(Watch):
 
     def _by_shard(self, found: ByParameter) -> ByParameter:
         return {self._shards.get(weight, weight): total for weight, total in found.items()}
-
-
-def _owners(twin: nn.Module, args: Any, kwargs: Any) -> list[Owner]:
-    parameter = next(twin.parameters())
-    with torch.autocast(parameter.device.type, enabled=False):
-        args, kwargs = tree_map(lambda leaf: in_precision(leaf, parameter.dtype), (args, kwargs))
-        owners = find_owners(twin, args, kwargs)
-        refuse_mixing(twin, owners, args, kwargs)
-    return owners
 
 
 def _whole(parameter: Any) -> nn.Parameter:

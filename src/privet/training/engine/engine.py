@@ -376,7 +376,7 @@ class PrivacyEngine:
         return self._steps
 
 
-def _watched(module: nn.Module, processes: Processes, *, memory: int, loss_reduction: str) -> PrivateModule:
+def _watched(module: nn.Module, processes: Processes, *, memory: int | None, loss_reduction: str) -> PrivateModule:
     if isinstance(module, PrivateModule):
         return module
     plain = unwrapped(module)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from privet.training.engine.own_losses import OwnLosses
 from privet.training.per_example.piece import Piece
-from privet.training.per_example.reading import MEMORY
 from privet.training.per_example.watch import Watch
 from privet.training.validators.module_validator import mixes_a_batch, refusals, refuse
 
@@ -25,7 +24,7 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
     """
 
     def __init__(
-        self, module: nn.Module, *, memory: int = MEMORY, watch: Watch | None = None, loss_reduction: str = "mean"
+        self, module: nn.Module, *, memory: int | None = None, watch: Watch | None = None, loss_reduction: str = "mean"
     ) -> None:
         super().__init__()
         self.wrapped = module

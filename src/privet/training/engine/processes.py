@@ -52,7 +52,7 @@ class Processes(Protocol):
         """The proposal of each, if all are the same; parameters are the first process's from then on."""
         ...
 
-    def watch(self, module: nn.Module, *, memory: int) -> Watch: ...
+    def watch(self, module: nn.Module, *, memory: int | None) -> Watch: ...
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Gradients: ...
 
@@ -89,7 +89,7 @@ class OneProcess:
     def agreed(self, propose: Callable[[], Proposal]) -> Proposal:
         return propose()
 
-    def watch(self, module: nn.Module, *, memory: int) -> Watch:
+    def watch(self, module: nn.Module, *, memory: int | None) -> Watch:
         return Watch(module, memory=memory)
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Gradients:

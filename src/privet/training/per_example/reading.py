@@ -84,6 +84,11 @@ class Reader:
         if memory:
             tape.reached = self._reached
 
+    def allow(self, memory: int) -> None:
+        """So much memory from the coming batch on; what is recorded of the present one has its own."""
+        if not self._tape.calls:
+            self._memory = self._left = memory
+
     def clear(self) -> None:
         """Forget the step."""
         self._tape.clear()
