@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privet.accounting.leaves import ApproxLeaf, DiscreteGaussianLeaf, GaussianLeaf, Leaf, PureLeaf, leaves_of
 from privet.core.events import Event
 from privet.core.neighbours import Relation
+
+Orders = NDArray[np.float64]
 
 
 def rho_of(event: Event, *, relation: Relation) -> Fraction | None:
@@ -40,11 +44,14 @@ def epsilon_of_rho(rho: float, *, delta: float) -> float:
         return 0.0
     if delta <= 0:
         return math.inf
-    # The best order of the plain conversion is 1 + sqrt(log(1/delta) / rho); the sharper one's lies close by.
+    # The best order of the plain conversion.
     centre = 1 + math.sqrt(max(1e-12, math.log(1 / delta) / rho))
-    orders = 1 + (centre - 1) * np.geomspace(0.2, 3.0, 400)
-    epsilons = rho * orders + np.log1p(-1 / orders) - (math.log(delta) + np.log(orders)) / (orders - 1)
-    return max(0.0, float(np.min(epsilons)))
+
+    def at(orders: Orders) -> Orders:
+        spent: Orders = (math.log(delta) + np.log(orders)) / (orders - 1)
+        return rho * orders + np.log1p(-1 / orders) - spent
+
+    return max(0.0, _least(at, centre=centre, rho=rho))
 
 
 def delta_of_rho(rho: float, *, epsilon: float) -> float:
@@ -52,9 +59,23 @@ def delta_of_rho(rho: float, *, epsilon: float) -> float:
     if rho == 0:
         return 0.0
     centre = max(1.01, (epsilon + rho) / (2 * rho))
-    orders = 1 + (centre - 1) * np.geomspace(0.1, 4.0, 600)
-    logs = (orders - 1) * (rho * orders - epsilon + np.log1p(-1 / orders)) - np.log(orders)
-    return min(1.0, math.exp(min(0.0, float(np.min(logs)))))
+
+    def at(orders: Orders) -> Orders:
+        found: Orders = (orders - 1) * (rho * orders - epsilon + np.log1p(-1 / orders)) - np.log(orders)
+        return found
+
+    return min(1.0, math.exp(min(0.0, _least(at, centre=centre, rho=rho))))
+
+
+def _least(at: Callable[[Orders], Orders], *, centre: float, rho: float) -> float:
+    """The smallest value over orders above 1: on a wide grid, then on a fine one around its best order.
+
+    The sharper conversion's best order lies near the plain one's, or, where epsilon is below rho, near 1 / sqrt(rho).
+    """
+    wide = (centre - 1 + 1 / math.sqrt(rho)) * np.geomspace(1e-4, 10.0, 300)
+    best = int(np.argmin(at(1 + wide)))
+    fine = np.geomspace(wide[max(0, best - 1)], wide[min(len(wide) - 1, best + 1)], 300)
+    return float(np.min(at(1 + fine)))
 
 
 def _rho(leaf: Leaf) -> Fraction | None:
