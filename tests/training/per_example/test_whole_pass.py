@@ -176,3 +176,11 @@ def test_dropout_is_drawn_in_training_alone() -> None:
     seen = []
     assert watch.run(x, lambda out: seen.append(out) or torch.ones_like(out))
     assert 400 < int((seen[0] == module[2].bias).sum()) < 600
+
+
+def test_a_new_plan_knows_no_batch_of_an_earlier_one() -> None:
+    x = torch.randn(3, 6)
+    watch = watched(nn.Sequential(nn.Linear(6, 2)), x)
+    assert watch.piece is not None
+    watch.guard()
+    assert watch.piece is None

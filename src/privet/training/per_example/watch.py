@@ -54,7 +54,7 @@ class Watch:
 
     def guard(self) -> None:
         """From now on record only whole batches that were begun, each for one step: what a plan accounts for."""
-        self._batches = _Batches()
+        self._batches, self.piece = _Batches(), None
 
     @property
     def awaits(self) -> bool:
