@@ -1,11 +1,12 @@
 """k, l and t, exact search and Mondrian on Adult beside pyCANON and anonypy: CPU seconds of one core.
 
     make bench-deidentify
-    python benchmarks/anonymity.py [--peer-python PATH] [--slow-peers]
+    python benchmarks/anonymity.py [--peer-python PATH] [--slow-peers] [--arx JAR]
 
 pyCANON pins its own numpy and pandas: its Python is that of an environment with benchmarks/anonymity_peers.txt. Its l
 and t take a quarter of a minute and anonypy half a minute on 32,561 rows, so these run once, and only with
---slow-peers. Goals are shown beside what they are set for; those of counting include coding.
+--slow-peers. ARX is a Java program that no registry of packages has: with its jar it searches in turn with ours. Goals
+are shown beside what they are set for; those of counting include coding.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from adult import DATA, HIERARCHIES, NAMES, QUASI, adult
+from arx import Arx
 from measuring import keep, show
 from peers import Peer
 from privet.deidentify.classes import classes_of
@@ -43,7 +45,7 @@ GOALS = {
     "Mondrian, 9 columns, 1,000,000 rows": 5.0,
 }  # fmt: skip
 # Levels of ARX's optimum (k = 5, loss) in the order of NAMES.
-ARX = {0.0: (0, 4, 1, 1, 3, 2, 2, 1, 0), 0.05: (0, 3, 0, 0, 2, 1, 1, 2, 0), 1.0: (0, 3, 0, 0, 2, 1, 1, 1, 0)}
+OPTIMA = {0.0: (0, 4, 1, 1, 3, 2, 2, 1, 0), 0.05: (0, 3, 0, 0, 2, 1, 1, 2, 0), 1.0: (0, 3, 0, 0, 2, 1, 1, 1, 0)}
 
 _PEERS = """
 import warnings; warnings.filterwarnings("ignore")
@@ -73,12 +75,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--peer-python", help="Python of an environment with pyCANON and anonypy")
     parser.add_argument("--slow-peers", action="store_true", help="also what takes the peers a minute")
+    parser.add_argument("--arx", type=Path, metavar="JAR", help="jar of ARX 3.6 or later with its dependencies")
     options = parser.parse_args()
     path = DATA / "adult" / "adult.parquet"
     if not path.is_file():
         print(f"not measured: there is no {path.name}; say with PRIVET_DATA where the data sets are")
         return
-    seconds = {**counting(), **searching()}
+    seconds = {**counting(), **searching(), **(beside_arx(options.arx) if options.arx else {})}
+    if options.arx is None:
+        print("not measured: ARX; say with --arx where its jar is")
     script = _PEERS.format(path=str(path.resolve()), quasi=list(QUASI), slow=options.slow_peers)
     with Peer(options.peer_python, script) as peer:
         seconds |= {name: peer.seconds(name, 1) for name in peer.works}
@@ -107,7 +112,7 @@ def counting() -> dict[str, float]:
 def searching() -> dict[str, float]:
     """The best generalisation in three settings, whose optimum must be ARX's, and Mondrian."""
     table, found = encode(adult(complete=True), columns=NAMES), {}
-    for suppress, levels in ARX.items():
+    for suppress, levels in OPTIMA.items():
         best = best_full_domain(table, hierarchies=HIERARCHIES, k=5, suppress=suppress)
         if tuple(best.levels.values()) != levels:
             sys.exit(f"with {suppress:.0%} suppression the levels are {best.levels}; ARX finds {levels}")
@@ -117,6 +122,21 @@ def searching() -> dict[str, float]:
     found[f"Mondrian, 9 columns, {table.rows:,} rows"] = cpu(lambda: mondrian(table, columns=NAMES, k=5), rounds=3)
     grown = encode(_mixed(adult(complete=True), 1_000_000), columns=NAMES)
     found["Mondrian, 9 columns, 1,000,000 rows"] = cpu(lambda: mondrian(grown, columns=NAMES, k=5), rounds=2)
+    return found
+
+
+def beside_arx(jar: Path) -> dict[str, float]:
+    """The exact search in turn with ARX's own, which must find the same optimum; the first round warms both up."""
+    table, found = adult(complete=True), {}
+    coded = encode(table, columns=NAMES)
+    with Arx(jar, table[list(NAMES)], HIERARCHIES) as arx:
+        for suppress, levels in OPTIMA.items():
+            name, work = f"best of 12,960 nodes, {suppress:.0%} suppression", _search(coded, suppress)
+            rounds = [(cpu(work, rounds=1), *arx.search(k=5, suppress=suppress)) for _ in range(4)]
+            if any(other != levels for _, _, other in rounds):
+                sys.exit(f"with {suppress:.0%} suppression ARX finds {rounds[0][2]}, not {levels}")
+            found[f"{name}, beside ARX"] = min(ours for ours, _, _ in rounds[1:])
+            found[f"{name}, ARX"] = min(theirs for _, theirs, _ in rounds[1:])
     return found
 
 
