@@ -155,7 +155,9 @@ def test_full_width_text_gives_the_same_places(pieces: list[str]) -> None:
     ["a" * 100_000 + "1", "1" * 200_000, "a1" * 50_000, "A" * 100_000, "a@" * 50_000, "1 " * 50_000, ":" * 50_000,
      "王" * 50_000, "台北" * 10_000, "公司" * 10_000, "1號" * 10_000, ("市" * 46 + "1號") * 500,
      ("市區路巷" * 12 + "1號") * 500, "Aa " * 10_000, "Mr. " * 10_000, "as A b c d " * 5_000, "Aa-" * 10_000,
-     "\nAa" * 10_000, "2014-" * 10_000,
+     "\nAa" * 10_000, "2014-" * 10_000, "1 St. " * 20_000, "Unit 5 Box " * 10_000, "Calle Aaa " * 10_000,
+     "1 A " * 20_000, "Calle " + "a" * 100_000, "Rue de la la " * 10_000, "1 Aaa Street, Bbb, " * 5_000,
+     "\n> > > 1 Aa 1" * 8_000,
      "4111 1111 1111 1111 " * 5_000, "11 " * 50_000, "Aa, " * 10_000, "Aa\n" * 10_000, "lives in Aa " * 5_000,
      "+1 " * 20_000, "1-" * 50_000, "1." * 50_000, "w." * 50_000, "(0" * 30_000, "a.b" * 40_000 + "@"],
     ids=lambda text: repr(text[:6]),
@@ -207,8 +209,9 @@ def test_whatever_a_kinds_pattern_fits_begins_as_the_kind_says(item, data: st.Da
         st.sampled_from(["", " ", "。", ", a"])
     )
     if compiled(item.pattern).match(made):
+        named = "capital" in item.anchors and any(way == "capital" and start == 0 for start, way, _ in places(made))
         for start, _, run in places(made):
-            if start == 0 and run:
+            if start == 0 and run and not named:
                 assert re.match(item.begins, shape(made, 0, run).decode())
 
 
@@ -217,7 +220,9 @@ WORDS = [
     "Acme Inc", "Trust plc", "A/S", "Monday", "May", "Mr.", "Dr", "Teacher", "Taiwanese", "Canadians", "van der Berg",
     "de la Cruz", "Éa", "in", "lives in", "to", "as a", "as the", "the", "works for", "of", "and", "&", "joined", "is",
     "was born", "said", "wife", "'s", "n't", ",", ", ", ".", "-", "\n", "\n\n> ", "Apt 12\n", "12", "5", "Dear", "I'm",
-    "name is", "ex-", "ex-Soldier", "employs", "shares", ", please", "(", "*", "? ", "Company:", "\t", "é", "王",
+    "name is", "ex-", "ex-Soldier", "employs", "shares", ", please", "Calle", "C/", "Rue de la", "Hauptstrasse", "s/n",
+    "Baker Street", "Road", "utca", "u.", "St.", "12 High", "nº 5", "Suite 5", "address:", "5 B",
+    "(", "*", "? ", "Company:", "\t", "é", "王",
 ]  # fmt: skip
 
 
@@ -226,7 +231,8 @@ WORDS = [
 def test_no_name_is_lost_by_what_the_words_around_tell(words: list[tuple[str, str]]) -> None:
     text = "".join(word + between for word, between in words)
     named = [item for item in recognisers() if "capital" in item.anchors]
-    starts = [start for start, way, _ in places(text) if way == "capital"]
+    # A digit right behind a word has it met twice.
+    starts = list(dict.fromkeys(start for start, way, _ in places(text) if way == "capital"))
     plainly = {
         start: [found for item in named
                 if (match := compiled(item.pattern).match(text, start))

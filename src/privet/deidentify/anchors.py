@@ -38,7 +38,7 @@ _ANCHOR = re.compile(
     r"|(?P<hex>)(?<=[0-9A-Fa-f]:)(?=[0-9A-Fa-f:]))"
     r"|(?<=[Ww])(?<![A-Za-z0-9].)(?P<www>[Ww]{2}\.)"
     rf"|(?<=[{UPPER}])(?<![{LOWER}{UPPER}0-9'’\-].)(?P<capital>)(?!(?:{_BEGUN})(?![{LOWER}]))"
-    rf"(?=[{LOWER}]|['’][{UPPER}]|[{UPPER}][{LOWER}]"
+    rf"(?=[{LOWER}]|['’][{UPPER}]|[{UPPER}][{LOWER}]|/(?<=C/)\.? ?[{UPPER}{LOWER}]"
     # Towns in capitals: only where places are named, or every heading would be looked at.
     rf"|[{UPPER}]{{2}}(?<=(?:n|o|m|,|>|\?|\n) .)))",
     re.ASCII,

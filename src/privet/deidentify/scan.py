@@ -8,6 +8,7 @@ one. Offsets are those of the text that was given.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import operator
 import re
@@ -226,9 +227,11 @@ def resolve(cluster: list[Finding]) -> list[Finding]:
         return [min(cluster, key=_rank)]
     kept: list[Finding] = []
     for finding in sorted(cluster, key=_rank):
-        if all(finding.end <= other.start or finding.start >= other.end for other in kept):
-            kept.append(finding)
-    return sorted(kept, key=_start)
+        # What stays never overlaps, so that only its neighbours can.
+        place = bisect.bisect_left(kept, finding.end, key=_start)
+        if place == 0 or kept[place - 1].end <= finding.start:
+            kept.insert(place, finding)
+    return kept
 
 
 _start = operator.attrgetter("start")

@@ -4,6 +4,7 @@ import re
 
 from privet.deidentify.recogniser import NUMBER_BEGINS, Recogniser, Tells
 from privet.deidentify.recognisers.birth_date import BEGINS, WRITTEN, exists
+from privet.deidentify.words import LOWER
 
 _TIME = r"(?:[T ,]{1,2}[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?: ?[AaPp]\.?[Mm]\.?|Z)?)?"
 _CLOCK = re.compile(rf"{_TIME}$")
@@ -45,7 +46,7 @@ def _two_digits(text: str) -> bool:
 RECOGNISER = Recogniser(
     name="date",
     label="date of an event",
-    pattern=rf"(?:{_MAY_BE}{NUMBER_BEGINS}{WRITTEN}(?![0-9]|[.\-/][0-9]){_TIME}|{_SLASHES}|{_YEAR}|{_DAY}(?![a-z]))",
+    pattern=rf"(?:{_MAY_BE}{NUMBER_BEGINS}{WRITTEN}(?![0-9]|[.\-/][0-9]){_TIME}|{_SLASHES}|{_YEAR}|{_DAY}(?![{LOWER}]))",
     source="45 CFR 164.514(b)(2)(i)(C), all elements of dates; ISO 8601; common written forms",
     score=0.55,
     begins=rf"{BEGINS}|0{{1,2}}/0|0{{4}}(?![0Aa])|Aa{{5,8}}(?!a)",
