@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import chinese_sentences
+import spanish_cases
 from chinese_sentences import LABELS as CHINESE_LABELS
 from measuring import interleaved_seconds, keep, show
 from peers import Peer
@@ -208,6 +209,12 @@ def show_chinese(misses: str | None) -> dict[str, dict[str, float]]:
     return scores
 
 
+def show_spanish() -> dict[str, float]:
+    scores = spanish_cases.streets(DATA)
+    show("Streets in Spanish clinical cases, those held out", columns=list(scores), rows=[[*scores.values()]])
+    return scores
+
+
 def false_hits() -> dict[str, int]:
     text = gzip.decompress((DATA / "shakespeare" / "tinyshakespeare.txt.gz").read_bytes()).decode()
     checked = {item.name for item in recognisers() if item.validate is not None and "capital" not in item.anchors}
@@ -271,6 +278,7 @@ def main() -> None:
             "quality": show_quality(options.misses, held_out=False),
             "quality_of_presidio": show_presidio(options.peer_python),
             "quality_held_out": show_quality(None, held_out=True),
+            "spanish_streets": show_spanish(),
             "shakespeare": false_hits(),
         }
     body["chinese"] = show_chinese(options.misses)

@@ -321,3 +321,20 @@ def test_six_kinds_of_presidios_sentences_are_found_with_the_promised_precision_
     assert wanted > 400
     assert hits / given_out >= 0.97
     assert hits / wanted >= 0.95
+
+
+def test_streets_of_spanish_clinical_cases_are_found_and_little_else() -> None:
+    path = DATA / "pii_meddocan_es" / "meddocan.jsonl.gz"
+    if not path.exists():
+        pytest.skip("the cases are not here; PRIVET_DATA says where the data sets are")
+    wanted = hits = findings = wrong = 0
+    for line in gzip.decompress(path.read_bytes()).decode().splitlines()[-200:]:
+        case = json.loads(line)
+        found = [(f.start, f.end) for f in find_in_text(case["text"]) if f.kind == "street_address"]
+        streets = [(s["start"], s["end"]) for s in case["spans"] if s["label"] == "CALLE"]
+        wanted, findings = wanted + len(streets), findings + len(found)
+        hits += sum(any(start < e and s < end for s, e in found) for start, end in streets)
+        wrong += sum(not any(s["start"] < end and start < s["end"] for s in case["spans"]) for start, end in found)
+    assert wanted > 300
+    assert hits / wanted > 0.7
+    assert wrong / findings < 0.02
