@@ -116,6 +116,42 @@ def test_unless_told_otherwise_no_more_is_kept_than_doubles_a_plain_step() -> No
         torch.testing.assert_close(ours, theirs)
 
 
+class Narrowing(nn.Module):
+    """Places get fewer and weights larger: what comes last in the forward pass comes first in the backward one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.early, self.late = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 32, 3, padding=1)
+
+    def forward(self, x):
+        return self.late(nn.functional.avg_pool2d(self.early(x).tanh(), 4)).flatten(1).sum(1)
+
+
+def test_where_memory_is_short_the_layers_with_most_places_are_kept() -> None:
+    torch.manual_seed(3)
+    module = Narrowing()
+    each = {part: sum(4 * p.numel() for p in getattr(module, part).parameters()) for part in ("early", "late")}
+    memory = 8 * each["late"] + 4 * each["early"]  # one is kept, not both
+    short, ample = Watch(copy.deepcopy(module), memory=memory), Watch(copy.deepcopy(module), memory=1 << 30)
+    kept = []
+    for size in (8, 8, 9, 3, 9):
+        x = torch.randn(size, 2, 16, 16)
+        sums = []
+        for watch in (short, ample):
+            watch(x).square().sum().backward()
+            kept.append({p.numel() for p in watch._reader.kept})
+            found = watch.clipped_sum(clip_norm=0.5).sums
+            sums.append([found[parameter] for parameter in watch.module.parameters()])
+        for ours, theirs in zip(*sums, strict=True):
+            torch.testing.assert_close(ours, theirs)
+        scratch = sum(block.numel() * 4 for key, block in short._scratch._blocks.items() if key[0] is not None)
+        assert scratch <= memory * 9 / 8
+    early, late = ({p.numel() for p in getattr(module, part).parameters()} for part in ("early", "late"))
+    # The first batch keeps what comes first; small batches have room for both.
+    assert kept[::2] == [late, early, early, early | late, early]
+    assert all(found == early | late for found in kept[1::2])
+
+
 def test_what_a_pass_holds_is_counted_without_weights_and_outputs() -> None:
     x = torch.randn(7, 5)
     hidden = nn.Sequential(nn.Linear(5, 3), nn.Tanh(), nn.Linear(3, 2))

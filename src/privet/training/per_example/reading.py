@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from privet.training.per_example import differentiate
+from privet.training.per_example.keeping import Keeping
 from privet.training.per_example.rule import Rule, in_precision, row_squares, wide
 from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Call, Tape
@@ -51,6 +52,9 @@ class Ruled:
     def direct(self) -> bool:
         return self.rule.direct(self.x, self.g)
 
+    def places(self) -> int:
+        return self.rule.places(self.x, self.g)
+
     def weighted(self, factors: Tensor, good: Tensor | None) -> ByParameter:
         x, g = (self.x, self.g) if good is None else self.rule.left_out(self.x, self.g, good)
         totals = self.rule.weighted(self.module, x, g, factors)
@@ -76,24 +80,26 @@ class Reader:
     """
 
     def __init__(self, tape: Tape, *, memory: int = 0, scratch: Scratch | None = None) -> None:
-        self._tape, self._memory = tape, memory
+        self._tape = tape
         self.scratch = scratch or Scratch()
         self.kept: ByParameter = {}
         self._squares: ByParameter = {}
-        self._left, self._number = memory, 0
+        self._keeping = Keeping(memory)
+        # How often in this step a part was kept.
+        self._times: dict[nn.Parameter | None, int] = {}
         if memory:
             tape.reached = self._reached
 
-    def allow(self, memory: int) -> None:
-        """So much memory from the coming batch on; what is recorded of the present one has its own."""
+    def allow(self, memory: int, *, examples: int) -> None:
+        """So much memory for the coming batch; what is recorded of the present one has its own."""
         if not self._tape.calls:
-            self._memory = self._left = memory
+            self._keeping.begin(memory, examples=examples)
+            self.scratch.drop(lambda place: self._keeping.drops(place[0]))
 
     def clear(self) -> None:
         """Forget the step."""
         self._tape.clear()
-        self.kept, self._squares = {}, {}
-        self._left, self._number = self._memory, 0
+        self.kept, self._squares, self._times = {}, {}, {}
 
     @property
     def calls(self) -> list[Call]:
@@ -106,8 +112,9 @@ class Reader:
 
     def keep(self, part: Ruled | Differentiated) -> None:
         """Form every example's gradient; what several calls give one parameter adds up before its norm is taken."""
-        self._number += 1
-        with self._tape.paused(), self.scratch.used(self._number):
+        key = next(iter(part.parameters.values()), None)
+        self._times[key] = self._times.get(key, 0) + 1
+        with self._tape.paused(), self.scratch.used((key, self._times[key])):
             found = part.each()
         for parameter, grad in found.items():
             self.kept[parameter] = self.kept[parameter] + grad if parameter in self.kept else grad
@@ -121,9 +128,11 @@ class Reader:
         """A backward pass has come by: form gradients now if that is the quickest way and there is memory."""
         part = _of_use(call, use) if use is not None else _of_call(call)
         call.part = part if use is None else None
-        if not isinstance(part, Ruled) or not part.direct() or part.size() > self._left:
+        if not isinstance(part, Ruled) or not part.direct():
             return
-        self._left -= part.size()
+        key = next(iter(part.parameters.values()))
+        if not self._keeping.takes(key, part.size(), examples=part.batch, places=part.places()):
+            return
         with torch.no_grad(), torch.autocast(self._device(part), enabled=False):
             self.keep(part)
         if use is not None:

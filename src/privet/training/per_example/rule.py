@@ -58,6 +58,10 @@ class Rule(ABC):
         """
         return True
 
+    def places(self, x: Any, g: Any) -> int:
+        """At how many places an example uses its weights; scales and shifts take so little that they come first."""
+        return 1 << 30
+
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """Squared norms of each example's gradient, over all trainable parameters. Shapes: (B,)."""
         return squared_norms(self.per_example(module, x, g))

@@ -6,8 +6,9 @@ import contextlib
 import ctypes
 import math
 import mmap
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class Scratch:
     """Blocks by name, each as large as the largest that was asked for under that name."""
 
     def __init__(self) -> None:
-        self._blocks: dict[Hashable, Tensor] = {}
+        self._blocks: dict[tuple[Hashable, ...], Tensor] = {}
 
     @contextmanager
     def used(self, place: Hashable = None) -> Iterator[None]:
@@ -46,6 +47,11 @@ class Scratch:
             self._blocks.pop(key, None)
             block = self._blocks[key] = _fresh(size + more, like)
         return block[:size].view(shape)
+
+    def drop(self, gone: Callable[[Any], bool]) -> None:
+        """Give back the memory of places that are not used any more."""
+        for key in [key for key in self._blocks if key[0] is not None and gone(key[0])]:
+            del self._blocks[key]
 
     def free(self) -> None:
         """Give the memory back."""

@@ -108,6 +108,9 @@ class UsesRule(Rule):
     def direct(self, x: Any, g: Any) -> bool:
         return all(forming_pays(use.steps, use.x.shape[2], use.g.shape[2]) for use in x)
 
+    def places(self, x: Any, g: Any) -> int:
+        return sum(use.steps for use in x)
+
     def squared_norms(self, module: nn.Module, x: Any, g: Any) -> Tensor:
         return torch.stack([_squares(module, together) for together in _by_gradient(x)]).sum(0)
 

@@ -32,6 +32,10 @@ class Convolution(Rule):
     def __init__(self) -> None:
         self._quickest: dict[Any, Callable[..., None]] = {}
 
+    def places(self, x: Tensor, g: Tensor) -> int:
+        # Transposed ones use their weights at the places of the input, which are fewer.
+        return min(int(part[:1, :1].numel()) for part in (x, g))
+
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         made: Grads = {}
         if trainable(module, "weight"):
