@@ -1,10 +1,12 @@
-"""A private step beside a plain one: ours, Opacus' and fastDP's, interleaved in one run; one thread, CPU time, memory.
+"""A private step beside a plain one: ours, Opacus' and fastDP's, interleaved in one run; one thread, CPU time.
 
-python benchmarks/training.py [--peer-python PATH] [--rounds N] [--only TEXT] [--no-memory]
+python benchmarks/training.py [--peer-python PATH] [--rounds N] [--only TEXT] [--budgets MIB ...]
 
 Each library is held to the plain step of its own process, so that no process' luck counts. Steps are whole: forward,
 backward, clip, noise, SGD. Noise is secure by default in ours and a statistical generator's in the peers. ``fused`` is
-what ``privet.training.fit`` runs for chains of linear layers. With an accelerator the same is timed on it, ours alone.
+what ``privet.training.fit`` runs for chains of linear layers. ``--budgets`` adds ours with so much memory for gradients
+of single examples; lean is none. Only a run of all models without it is kept. With an accelerator the same is timed on
+it, ours alone.
 """
 
 from __future__ import annotations
@@ -108,7 +110,7 @@ def cpu_timed(work: Callable[[], object], times: int) -> Callable[[], float]:
     return seconds
 
 
-def raced(name: str, peer: Peer, rounds: int) -> dict[str, float]:
+def raced(name: str, peer: Peer, rounds: int, budgets: list[int]) -> dict[str, float]:
     make = problems()[name]
     several = 20 if "logistic" in name else 3 if "MLP" in name else 1
     works = {
@@ -116,6 +118,7 @@ def raced(name: str, peer: Peer, rounds: int) -> dict[str, float]:
         "Privet": cpu_timed(private(make()), several),
         "Privet, lean": cpu_timed(private(make(), 0), several),
     }
+    works |= {f"Privet, {size} MiB": cpu_timed(private(make(), size << 20), several) for size in budgets}
     one = None if make().tokens else fused(make())
     if one is not None:
         works["Privet, fused"] = cpu_timed(one, several)
@@ -174,13 +177,15 @@ def main() -> None:
     parser.add_argument("--peer-python")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--only", default="")
+    parser.add_argument("--budgets", type=int, nargs="*", default=[], metavar="MIB")
     options = parser.parse_args()
     torch.set_num_threads(1)
     names = [name for name in problems() if options.only in name]
     with Peer(options.peer_python, PEER.format(folder=str(Path(__file__).parent))) as peer:
-        found = {name: raced(name, peer, options.rounds) for name in names}
+        found = {name: raced(name, peer, options.rounds, options.budgets) for name in names}
         epochs = {name: raced_epochs(name, peer, options.rounds) for name in names if name in EPOCHS}
-    columns = ["Privet, fused", "Privet", "Privet, lean", "Opacus hooks", "Opacus ghost", "fastDP"]
+    given = [f"Privet, {size} MiB" for size in options.budgets]
+    columns = ["Privet, fused", "Privet", *given, "Privet, lean", "Opacus hooks", "Opacus ghost", "fastDP"]
     header = ["model", "plain step, ms", *columns, "goal"]
     rows = [
         [name, values["plain_ms"], *(values.get(who, "-") for who in columns), goal_of(name)]
@@ -193,7 +198,7 @@ def main() -> None:
         parts = [[name, *values.values()] for name, values in epochs.items()]
         text += show("CPU milliseconds of an epoch of 20 batches, the loader's work included", columns=["model", *whos],
                      rows=parts)  # fmt: skip
-    if not options.only:
+    if not options.only and not options.budgets:
         keep("training", {"ratios": found, "epochs_ms": epochs}, packages=["torch"])
         (RESULTS / "training.md").write_text(text, encoding="utf-8")
         (RESULTS / "training.svg").write_text(bars(title, found, columns=columns), encoding="utf-8")
