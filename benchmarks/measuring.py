@@ -33,14 +33,19 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
 
 
 def interleaved_seconds(works: dict[str, Callable[[], float]], *, rounds: int) -> dict[str, float]:
-    """The same for works that tell their own seconds, such as a peer elsewhere. The first round is not counted."""
+    """The same for works that tell their own seconds, such as a peer elsewhere."""
+    return {name: statistics.median(seconds) for name, seconds in interleaved_rounds(works, rounds=rounds).items()}
+
+
+def interleaved_rounds(works: dict[str, Callable[[], float]], *, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each round. The first is not counted."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
         for name, work in works.items():
             seconds = work()
             if number:
                 times[name].append(seconds)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
 
 
 def show(title: str, *, columns: list[str], rows: list[list[object]]) -> str:
