@@ -37,23 +37,26 @@ _LINKS = rf"(?:(?:{LINK}|dalla|das|dos|do|des|du|der|den|of|las|los|el|l') ?){{0
 _NAME = rf"{_WORD}(?: {_LINKS}{_WORD}){{0,4}}"
 _ANY = rf"[{UPPER}{LOWER}][{UPPER}{LOWER}'’\-]*+\.?"
 _CAPITALISED = rf"[{UPPER}][{LOWER}]++"
-_LAST = rf"(?:[{UPPER}][{LOWER}]{{3,}}(?:{_ENDINGS})|{_AFTER}){_ENDS}"
+_ENDED = rf"[{UPPER}][{LOWER}]{{3,}}(?:{_ENDINGS}){_ENDS}"
 _LED = (
     rf"(?:(?:{_BEFORE}){_SPACE}{_LINKS}{_NAME}"
     rf"|(?:{_either_case(_OWN)}){_SPACE}{_ANY}(?: {_ANY}){{0,5}}(?=,? (?:n[º°o.]|[0-9]|s/n)))"
 )
-_TYPED = rf"(?:{_LED}|(?:{_WORD} {_LINKS}){{0,4}}{_LAST}(?:\.(?= ))?)"
+_TYPED = rf"(?:{_LED}|(?:(?:{_WORD} {_LINKS}){{1,4}}{_AFTER}{_ENDS}|(?:{_WORD} {_LINKS}){{0,4}}{_ENDED})(?:\.(?= ))?)"
 # The house's number, and in Spain the floor and door behind it.
 _NUMBER = rf"[0-9]{{1,5}}[A-Za-z]?{_ENDS}"
 _FLOOR = rf"(?:,? ?-? ?[0-9]{{1,2}}(?:[ºª°o]\.?)? ?,? ?(?:[A-Z]|Iz|Izq|Dcha)?{_ENDS})?"
 _HOUSE = rf"(?:,? (?:n[º°o]?\.? ?)?{_NUMBER}{_FLOOR}|,? s/n{_ENDS})"
-FLAT = rf"(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room)\.? #?[0-9][0-9A-Za-z\-]{{0,5}}{_ENDS}"
+# A flat may stand alone; a floor or room only behind a street.
+_DOOR = rf"\.? #?[0-9][0-9A-Za-z\-]{{0,5}}{_ENDS}"
+FLAT = rf"(?:Apt|Apartment|Suite|Ste|Flat){_DOOR}"
 # With the house before the street, as in English, or behind it, as on most of the continent.
 HOUSE_FIRST = (
     rf"[0-9]{{1,6}} (?=[{UPPER}0-9]|(?:{_BEFORE})\b)(?:[0-9]{{1,5}} )?(?:{_TYPED}(?:{_HOUSE})?|{_NAME} {_NUMBER})"
 )
 HOUSE_BEHIND = (
-    rf"(?=[{UPPER}])(?:{_LED}{_HOUSE}|(?:{_CAPITALISED} ){{0,4}}{_LAST}\.? {_NUMBER}"
+    rf"(?=[{UPPER}])(?:{_LED}{_HOUSE}"
+    rf"|(?:(?:{_CAPITALISED} ){{1,4}}{_AFTER}{_ENDS}|(?:{_CAPITALISED} ){{0,4}}{_ENDED})\.? {_NUMBER}"
     rf"|{_CAPITALISED}(?: {_CAPITALISED}){{0,3}},? {_NUMBER}{_FLOOR})"
 )
 # A street alone, by the words that seldom mean anything else.
@@ -66,9 +69,9 @@ FOLLOWING = frozenset({" ", ".", "/"} | {" " + re.findall("[a-z]*", word)[0] for
 _STREET = re.compile(rf"(?:[0-9]{{1,6}} ){{0,2}}(?:(?P<typed>{_TYPED})|{_NAME})", re.ASCII)
 # What stands before a new line of a letter, also of a quoted one.
 _GAP = r",? ?\n?\n?[ >?*]*"
-_NEXT_FLAT = re.compile(rf"(?:{_GAP}|[.] ){FLAT}", re.ASCII)
+_NEXT_FLAT = re.compile(rf"(?:{_GAP}|[.] )(?:Apt|Apartment|Suite|Ste|Flat|Unit|Floor|Room){_DOOR}", re.ASCII)
 _BELOW = re.compile(r",? ?\n")
-_TOWN_WORD = rf"[{UPPER}][{UPPER}{LOWER}'’\-]*(?:[.](?= [{UPPER}]))?"
+_TOWN_WORD = rf"(?:[{UPPER}][{LOWER}]{{0,2}}[.](?= [{UPPER}])|[{UPPER}][{UPPER}{LOWER}'’\-]*)"
 _TOWN_WORDS = rf"{_TOWN_WORD}(?: (?:(?:and|of|the|u|am|an der|{LINK}) )*{_TOWN_WORD}){{0,4}}"
 _TOWN = re.compile(rf"{_GAP}({_TOWN_WORDS}(?: [0-9]{{1,2}})?){_ENDS}", re.ASCII)
 # On the continent the code stands before the town.
