@@ -155,7 +155,7 @@ NOT_FOUND = [
     ("nationality", "Persons, a polish cloth"),
     ("age", "in 45 minutes | page 79 | aged 450"),
     ("street_address", "4 of 12 Points, 221 people in the street, Box 12, AE 12345, 5 Series 3, 12 May 2020"),
-    ("street_address", "in Room 12 of Unit 5 on Floor 3, Block 7 Street 9"),
+    ("street_address", "Lois Lane keeps it on Google Drive, in Room 12 of Unit 5 on Floor 3, Block 7 Street 9"),
     ("street_address", "Via email 5, During 1971, Katie 12, Brigade 7, Chapter 5, via Paris, A place of 3"),
     ("date", "2014 people, 31/31/2020, 2026-11-31, version 1.2.20145, 12:30:45 | Sundays | 85-3-2"),
     ("title", "The nurse came. Sir | We called the doctor as usual"),

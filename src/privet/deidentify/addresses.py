@@ -60,7 +60,7 @@ HOUSE_BEHIND = (
     rf"|{_CAPITALISED}(?: {_CAPITALISED}){{0,3}},? {_NUMBER}{_FLOOR})"
 )
 # A street alone, by the words that seldom mean anything else.
-LAST_WORDS = ("Street", "Road", "Avenue", "Boulevard", "Lane", "Drive")
+LAST_WORDS = ("Street", "Road", "Avenue", "Boulevard")
 NO_HOUSE = rf"(?:{_CAPITALISED} ){{1,4}}(?:{'|'.join(LAST_WORDS)}){_ENDS}"
 # What tells one at a capitalised word (``Recogniser.tells``).
 FIRST_WORDS = frozenset(re.findall("[a-zà-ÿ]+", f"{_OWN}|{_OTHER}".lower()))
