@@ -7,9 +7,8 @@ import pytest
 from scipy import stats
 
 from privet.core.errors import InvalidParameter
-from privet.noise.keystream import expansion
 from privet.noise.secure import SecureNoise
-from privet.noise.simulation import SeededNoise, generator
+from privet.noise.simulation import SeededNoise
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra of Privet")
 from privet.noise import torch_noise  # noqa: E402
@@ -83,16 +82,6 @@ def test_a_new_vector_is_one_draw_too_and_bad_deviations_are_refused_before_it()
         with pytest.raises(InvalidParameter, match="stddev"):
             torch_noise.gaussian_vector(size, stddev=float("nan"), noise=noise)
         assert len(noise.asked) == 1
-
-
-@pytest.mark.statistical
-def test_the_device_path_has_the_same_law() -> None:
-    drawn = torch_noise._on_device(
-        100_001, stddev=2.0, fill=expansion(generator(5).bytes(32)), device=torch.device("cpu")
-    ).numpy()
-    assert drawn.shape == (100_001,)
-    assert stats.kstest(drawn, "norm", args=(0, 2.0)).pvalue > 1e-4
-    assert stats.kstest(drawn, "norm", args=(0, 2.2)).pvalue < 1e-9
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator on this machine")

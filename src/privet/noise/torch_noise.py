@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from privet.core.errors import InvalidParameter, MissingDependency
 from privet.core.protocols import NoiseSource
-from privet.noise.gaussian import ANGLE_UNIT, check_stddev, fill_single, single_uniforms
-from privet.noise.keystream import KEY_BYTES, Fill, expansion
+from privet.noise.gaussian import check_stddev, fill_single
+from privet.noise.keystream import KEY_BYTES, expansion
 from privet.noise.normal_pool import MOST
 
 try:
     import torch
+
+    from privet.noise import accelerator
 except ImportError as error:
     raise MissingDependency("noise on tensors needs PyTorch: pip install 'privet[torch]'") from error
 
@@ -24,7 +27,7 @@ def fill_gaussian_(tensor: Any, *, stddev: float, noise: NoiseSource) -> Any:
     One draw of ``noise``, whatever the tensor's size: 32 bytes, which key an AES-256 counter-mode stream, or if they
     are few the normals themselves. Made in single precision and cut at 11.5 standard deviations; tensors of another
     precision get these, rounded or widened.
-    For a tensor on an accelerator the random bits are made on the host and turned into normals on the device.
+    For a tensor on an accelerator they key a ChaCha20 stream, which is made there.
 
     Shapes: any. Units: ``stddev`` in the unit of the tensor.
     Errors: InvalidParameter if the tensor is not floating-point or ``stddev`` is not a finite number above 0.
@@ -38,7 +41,7 @@ def fill_gaussian_(tensor: Any, *, stddev: float, noise: NoiseSource) -> Any:
     if tensor.numel() <= MOST:
         tensor.detach().copy_(_few(tensor.numel(), stddev=stddev, noise=noise).view(tensor.shape))
         return tensor
-    return _overwritten(tensor, stddev=stddev, fill=expansion(noise.random_bytes(KEY_BYTES)))
+    return _overwritten(tensor, stddev=stddev, key=noise.random_bytes(KEY_BYTES))
 
 
 def gaussian_vector(size: int, *, stddev: float, noise: NoiseSource, device: Any = "cpu") -> Any:
@@ -80,7 +83,7 @@ def fill_gaussian_part_(tensor: Any, *, part: int, stddev: float, noise: NoiseSo
         raise InvalidParameter(f"part is {part}; give a whole number of at least 0")
     keys = bytearray(KEY_BYTES * (part + 1))
     expansion(noise.random_bytes(KEY_BYTES))(keys)
-    return _overwritten(tensor, stddev=stddev, fill=expansion(bytes(keys[-KEY_BYTES:])))
+    return _overwritten(tensor, stddev=stddev, key=bytes(keys[-KEY_BYTES:]))
 
 
 def _check(tensor: Any, stddev: float) -> None:
@@ -89,26 +92,30 @@ def _check(tensor: Any, stddev: float) -> None:
     check_stddev(stddev)
 
 
-def _overwritten(tensor: Any, *, stddev: float, fill: Fill) -> Any:
+def _overwritten(tensor: Any, *, stddev: float, key: bytes) -> Any:
     target = tensor.detach()
     if target.device.type != "cpu":
-        target.copy_(_on_device(target.numel(), stddev=stddev, fill=fill, device=target.device).view(target.shape))
+        made = _accelerated(target.device)(target.numel(), stddev=stddev, key=key, device=target.device)
+        target.copy_(made.view(target.shape))
     elif target.dtype == torch.float32 and target.is_contiguous():
-        fill_single(target.view(-1).numpy(), stddev=stddev, fill=fill)
+        fill_single(target.view(-1).numpy(), stddev=stddev, fill=expansion(key))
     else:
         made = np.empty(target.numel(), np.float32)
-        fill_single(made, stddev=stddev, fill=fill)
+        fill_single(made, stddev=stddev, fill=expansion(key))
         target.copy_(torch.from_numpy(made).view(target.shape))
     return tensor
 
 
-def _on_device(size: int, *, stddev: float, fill: Fill, device: Any) -> Any:
-    """The same law, with all arithmetic but that on small uniforms done by PyTorch on ``device``."""
-    pairs = (size + 1) // 2
-    words = np.empty((2, pairs), np.uint32)
-    fill(words)
-    uniform = np.empty(pairs, np.float32)
-    single_uniforms(words[0], fill=fill, out=uniform)
-    radius = torch.from_numpy(uniform).to(device).log_().mul_(-2).sqrt_().mul_(stddev)
-    angle = torch.from_numpy(words[1].view(np.int32)).to(device).to(torch.float32).mul_(ANGLE_UNIT)
-    return torch.cat([angle.cos().mul_(radius), angle.sin_().mul_(radius)])[:size]
+def _accelerated(device: Any) -> Any:
+    """How numbers are made on a device that is not the host; one way makes the same as the other."""
+    return (_kernel() if device.type == "cuda" else None) or accelerator.normals
+
+
+@functools.cache
+def _kernel() -> Any:
+    """The quicker way; None where Triton is not."""
+    try:
+        from privet.noise import accelerator_kernel
+    except ImportError:
+        return None
+    return accelerator_kernel.normals
