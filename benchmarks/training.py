@@ -6,8 +6,8 @@ Each library is held to the plain step of its own process, so that no process' l
 backward, clip, noise, SGD. Noise is secure by default in ours and a statistical generator's in the peers. ``fused`` is
 what ``privet.training.fit`` runs for chains of linear layers. ``--budgets`` adds ours with so much memory for gradients
 of single examples; lean is none. Only a run of all models without it is kept. Ratios are those of
-medians; the last column is that of the quickest rounds of ours (fused where there is that) and of plain. With an
-accelerator the same is timed on it, ours alone.
+medians; the last column is that of the quickest rounds of ours (fused where there is that) and of plain. On an
+accelerator: training_device.py.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class EndlessNoise:
         return self._source
 
 
-def _private(problem: Problem, memory: int | None) -> tuple[PrivateModule, PrivateOptimizer]:
+def prepared(problem: Problem, memory: int | None) -> tuple[PrivateModule, PrivateOptimizer]:
     sampling = PoissonSampling(Fraction(1, 100), expected_batch_size=float(len(problem.x)))
     plan = TrainingPlan("benchmark", PrivacyUnit("example"), Relation.ZERO_OUT, sampling, FlatClipping(1.0),
                         IndependentNoise(1.0), 10**6)  # fmt: skip
@@ -70,7 +70,7 @@ def _private(problem: Problem, memory: int | None) -> tuple[PrivateModule, Priva
 
 def private(problem: Problem, memory: int | None = None) -> Callable[[], None]:
     """A step of a user's own loop."""
-    module, optimizer = _private(problem, memory)
+    module, optimizer = prepared(problem, memory)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -82,7 +82,7 @@ def private(problem: Problem, memory: int | None = None) -> Callable[[], None]:
 
 def fused(problem: Problem) -> Callable[[], None] | None:
     """A step of ``fit``, where it needs no autograd."""
-    module, optimizer = _private(problem, None)
+    module, optimizer = prepared(problem, None)
     criterion = PrivateCriterion(nn.CrossEntropyLoss(), reduction="mean")
     module.watch.guard()
     numbers = itertools.count()

@@ -126,7 +126,9 @@ class Transformer(nn.Module):
                                      or "back.down" in name or "back.up" in name)  # fmt: skip
 
     def forward(self, x):
-        places = torch.arange(x.shape[1]).repeat(len(x), 1)  # not expand: Opacus' ghost mode fails on such an index
+        places = torch.arange(x.shape[1], device=x.device).repeat(
+            len(x), 1
+        )  # not expand: Opacus' ghost mode fails on such an index
         return self.out(self.norm(self.blocks(self.tokens(x) + self.places(places))))
 
 

@@ -95,7 +95,7 @@ def fit(
     [(4, True), (8, True)]
     """
     knobs = execution or Execution()
-    device = torch.device(knobs.device) if knobs.device else next(module.parameters()).device
+    device = _device(knobs.device, module)
     module.to(device)
     saved = Path(checkpoint) if checkpoint is not None else None
     public = {name: settings.get(name) for name in ("users", "expected_units")}
@@ -221,6 +221,13 @@ class _Work:
     def _parts(self) -> dict[str, Any]:
         found = {"average": self.average, "scheduler": self.scheduler}
         return {name: part for name, part in found.items() if part is not None}
+
+
+def _device(wanted: str | None, module: nn.Module) -> torch.device:
+    """Where to train."""
+    if wanted == "auto" and torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device(wanted) if wanted not in (None, "auto") else next(module.parameters()).device
 
 
 def _own_scheduler(optimizer: PrivateOptimizer, *, epochs: int) -> Any:

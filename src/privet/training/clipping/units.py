@@ -21,6 +21,8 @@ def by_unit(grads: ByParameter, units: Tensor | None, *, scale: float) -> ByPara
     shares = torch.zeros(count, device=units.device).index_add_(0, units, torch.ones(len(units), device=units.device))
     made = {}
     for parameter, grad in grads.items():
+        # A loader numbers units on the host.
+        units, shares = units.to(grad.device), shares.to(grad.device)
         total = grad.new_zeros(count, *grad.shape[1:]).index_add_(0, units, grad)
         made[parameter] = total * (scale / shares.to(grad.dtype)).view(-1, *[1] * (grad.dim() - 1))
     return made

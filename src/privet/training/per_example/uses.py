@@ -95,7 +95,7 @@ class _LinearTap(torch.autograd.Function):  # type: ignore[misc]
 
 def tapped_linear(use: Use, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The linear map of a use, applied to ``x`` of whatever layout has ``use.x``'s."""
-    anchor = torch.zeros((), requires_grad=True)
+    anchor = torch.zeros((), requires_grad=True, device=x.device)
     made: Tensor = _LinearTap.apply(x, weight.detach(), None if bias is None else bias.detach(), use, anchor)
     return made
 

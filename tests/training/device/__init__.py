@@ -1,0 +1,1 @@
+"""What an accelerator changes, and what it must not."""
