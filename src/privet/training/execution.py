@@ -11,9 +11,10 @@ from privet.core.errors import InvalidParameter
 class Execution:
     """``physical_batch_size`` examples go through the module at once (None: the whole batch); ``memory`` in bytes may
     be taken by gradients of single examples that are kept (None: as much as makes a step take about twice what a plain
-    one does, and at most a gibibyte; 0: the lean way); ``device``, such as "cuda", is where ``fit`` trains ("auto": on
-    this process's GPU if there is one; None: where the module is); ``autocast`` names the precision of its passes, "bfloat16" or "float16" (None: the module's
-    own); ``alone`` trains in this process only, though there is a process group of several.
+    one does, and at most a gibibyte, or a quarter of a GPU's memory; 0: the lean way); ``device``, such as "cuda", is
+    where ``fit`` trains ("auto": on this process's GPU if there is one; None: where the module is); ``autocast`` names
+    the precision of its passes, "bfloat16" or "float16" (None: the module's own); ``alone`` trains in this process
+    only, though there is a process group of several.
 
     Errors: InvalidParameter.
 

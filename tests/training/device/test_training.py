@@ -20,6 +20,8 @@ from privet.training.correlated.law import CorrelatedNoise  # noqa: E402
 from privet.training.engine import BatchMemoryManager  # noqa: E402
 from privet.training.execution import Execution  # noqa: E402
 from privet.training.fitting import fit  # noqa: E402
+from privet.training.per_example.full_precision import full_precision  # noqa: E402
+from privet.training.per_example.watch import Watch  # noqa: E402
 from privet.training.sampling import FullBatch, ShuffledBatches  # noqa: E402
 
 # "cpu" runs these tests themselves where there is no GPU.
@@ -40,6 +42,13 @@ def network() -> nn.Module:
         torch.manual_seed(1)
         first = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(2))
         return nn.Sequential(first, nn.LSTM(64, 8, batch_first=True), Last(), nn.Linear(8, 2))
+
+
+def transformer() -> nn.Module:
+    with torch.device("cpu"):
+        torch.manual_seed(2)
+        layer = nn.TransformerEncoderLayer(6, 2, 24, dropout=0.0, batch_first=True)
+        return nn.Sequential(nn.Linear(6, 6), nn.GELU(), layer, nn.Flatten(), nn.Linear(48, 2))
 
 
 class Last(nn.Module):
@@ -103,6 +112,26 @@ def test_updates_are_those_of_the_host(way: str) -> None:
 def test_half_precision_stays_near(kind) -> None:
     # Half precision has too few digits for gradients of means over a batch; they are taken of sums.
     same(trained(DEVICE, autocast=kind), trained("cpu"), within=0.2)
+
+
+@pytest.mark.parametrize("memory", [None, 0])
+@pytest.mark.parametrize("kind", [None, torch.bfloat16, torch.float16])
+def test_no_example_moves_the_sum_by_more_than_the_clip_norm(kind, memory, monkeypatch) -> None:
+    """Also where convolutions are made with ten bits, as they are unless somebody says otherwise."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    torch.manual_seed(3)
+    for net, shape in ((network(), (1, 8, 8)), (transformer(), (8, 6))):
+        watch = Watch(net.to(DEVICE), memory=memory)
+        for size in (0.1, 1.0, 30.0):
+            x = size * torch.randn(1, *shape, device=DEVICE)
+            with torch.autocast(DEVICE, dtype=kind, enabled=kind is not None):
+                loss = F.cross_entropy(watch(x).float(), torch.ones(1, dtype=torch.int64, device=DEVICE))
+            loss.backward()
+            with full_precision(x.device):
+                sums = watch.clipped_sum(clip_norm=1e-3).sums
+            norm = torch.stack([total.double().norm() for total in sums.values()]).norm()
+            assert float(norm) <= 1e-3 * (1 + 1e-6)
+            assert float(norm) > 0.9e-3
 
 
 def test_clipping_that_learns_and_noise_that_remembers_run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
 from privet.training.per_example.owners import UnsupportedModule  # noqa: E402
+from privet.training.per_example.rules.convolution import Convolution  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
 from . import reference  # noqa: E402
@@ -212,3 +214,29 @@ def test_a_buffer_that_a_pass_writes_is_refused() -> None:
     with pytest.raises(UnsupportedModule, match="'seen'"):
         Watch(Remembers())(torch.randn(6, 8))
     Watch(Remembers().eval())(torch.randn(6, 8))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(2, 3, 3),
+        nn.Conv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 2), bias=False),
+        nn.Conv2d(1, 4, 2, stride=3, padding="valid"),
+        nn.Conv2d(2, 3, 3, dilation=2, padding="same", padding_mode="reflect"),
+        nn.Conv2d(3, 2, 1, stride=2),
+    ],
+)
+def test_all_ways_to_gradients_of_a_convolution_agree(layer: nn.Conv2d) -> None:
+    """Which one is taken depends on the device and on a race."""
+    rule = Convolution()
+    x = torch.randn(5, layer.in_channels, 9, 10)
+    g = torch.randn_like(layer(x))
+    padded, padding = rule._padded(layer, x)
+    wanted = torch.stack(
+        [torch.autograd.grad(layer(one[None]), layer.weight, of[None])[0] for one, of in zip(x, g, strict=True)]
+    )
+    ways = [partial(rule._by_groups, most=None), partial(rule._by_groups, most=2), rule._by_columns, rule._by_outputs]
+    for way in [*ways, partial(rule._in_single, ways[0])]:
+        made = torch.full_like(wanted, float("nan"))
+        way(layer, padded, g, padding, made)
+        torch.testing.assert_close(made, wanted, rtol=1e-4, atol=1e-5)

@@ -17,6 +17,7 @@ from privet.training.engine.module import PrivateModule
 from privet.training.engine.plain_sgd import stepped
 from privet.training.engine.steps import Steps
 from privet.training.noise_law import FreshNoise, IndependentNoise
+from privet.training.per_example.full_precision import full_precision
 from privet.training.training_plan import TrainingPlan
 
 Slope = Callable[[Tensor], Tensor]
@@ -210,7 +211,8 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         if self._later is not None and not self._sums:
             self.clipper.clip_norm, self._later = self._later, None
         scale = watch.batch_size if mean else 1.0
-        found = self.clipper.clip(watch, scale=scale, units=None if piece is None else piece.units)
+        with full_precision(self.gradients.device):
+            found = self.clipper.clip(watch, scale=scale, units=None if piece is None else piece.units)
         if not self._sums:
             self._sums = found.sums
         else:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
 from privet.training.per_example.clipping import grads_of_examples
+from privet.training.per_example.full_precision import full_precision
 from privet.training.per_example.owners import UnsupportedModule, find_owners, first, undisturbed
 from privet.training.per_example.reading import Reader
 from privet.training.per_example.rule import in_precision
@@ -33,7 +34,7 @@ class FirstLook:
     def at(cls, module: nn.Module, args: Any, kwargs: Any) -> FirstLook:
         """In full precision even where the loop trains with less. Errors: UnsupportedModule."""
         parameter = next(module.parameters())
-        with torch.autocast(parameter.device.type, enabled=False):
+        with torch.autocast(parameter.device.type, enabled=False), full_precision(parameter.device):
             args, kwargs = tree_map(lambda leaf: in_precision(leaf, parameter.dtype), (args, kwargs))
             owners = find_owners(module, args, kwargs)
             refuse_mixing(module, owners, args, kwargs)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from privet.training.per_example import differentiate
 from privet.training.per_example.keeping import Keeping
-from privet.training.per_example.rule import Rule, in_precision, row_squares, wide
+from privet.training.per_example.rule import Rule, in_half, in_precision, row_squares, wide
 from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Call, Tape
 from privet.training.per_example.uses import Use
@@ -181,5 +181,9 @@ def _of_call(call: Call) -> Ruled | Differentiated | None:
     x, g = call.tensors()[0].movedim(axes.inputs[0] or 0, 0), first.movedim(axes.outputs[0] or 0, 0)
     kind = next(iter(parameters.values())).dtype
     # Under mixed precision both may be of half; norms and sums are made in single precision.
-    x, g = wide(in_precision(x, kind)), wide(in_precision(g, kind))
+    if in_half(owner.rule, g, kind):
+        # What the layer itself has multiplied.
+        x = in_precision(x, g.dtype)
+    else:
+        x, g = wide(in_precision(x, kind)), wide(in_precision(g, kind))
     return Ruled(owner.rule, owner.module, parameters, x, g, len(g))

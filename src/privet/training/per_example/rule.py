@@ -15,6 +15,8 @@ from privet.core.plugins import attribute, names
 # Of so few columns a kernel that goes along rows is slow; they are taken down the columns instead, or as they are.
 NARROW = 16
 
+_HALF = (torch.float16, torch.bfloat16)
+
 FAMILY = "privet.training.per_example.rules"
 Grads: TypeAlias = dict[str, Tensor]
 
@@ -34,6 +36,8 @@ class Rule(ABC):
     dissolves: ClassVar[bool] = False
     # Whether its methods look at the values of parameters, not only at their shapes.
     reads: ClassVar[bool] = True
+    # Whether they take inputs and gradients of half precision as they are; what they give is of single.
+    half: ClassVar[bool] = False
 
     def refusal(self, module: Any) -> str | None:
         """Why this module cannot be private and what to use instead, or None."""
@@ -82,7 +86,8 @@ def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
 
 def row_squares(tensor: Tensor) -> Tensor:
     """Squared norm of each example. Shapes: (B, ...) to (B,)."""
-    return torch.linalg.vector_norm(tensor.flatten(1), dim=1).square()
+    kind = torch.float32 if tensor.dtype in _HALF else None
+    return torch.linalg.vector_norm(tensor.flatten(1), dim=1, dtype=kind).square()
 
 
 def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:
@@ -121,12 +126,35 @@ def middle(tensor: Tensor) -> Tensor:
 
 def wide(tensor: Tensor) -> Tensor:
     """Half precision as single; anything else as it is."""
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+    return tensor.float() if tensor.dtype in _HALF else tensor
 
 
 def in_precision(leaf: Any, kind: torch.dtype) -> Any:
     """A floating-point tensor in this precision, as under autocast inputs may have another than parameters."""
     return leaf.to(kind) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+
+
+def in_half(rule: Rule, g: Tensor, kind: torch.dtype) -> bool:
+    """Whether the rule reads a half-precision pass as it is: on devices that multiply halves into single precision."""
+    return rule.half and g.is_cuda and g.dtype in _HALF and kind is torch.float32 and _products_widen()
+
+
+def product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
+    """Products of matrices, summed in single precision at least. Shapes: (B, n, m) and (B, m, p) to (B, n, p)."""
+    if left.dtype in _HALF:
+        made: Tensor = torch.bmm(left, right, out.dtype, out=out)
+        return made
+    return torch.bmm(left, right, out=out)
+
+
+@functools.cache
+def _products_widen() -> bool:
+    """PyTorch can since 2.8."""
+    one = torch.ones(1, 8, 8, device="cuda", dtype=torch.bfloat16)
+    try:
+        return torch.bmm(one, one, torch.float32).dtype is torch.float32
+    except (RuntimeError, TypeError, NotImplementedError):
+        return False
 
 
 @functools.cache

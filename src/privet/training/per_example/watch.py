@@ -22,6 +22,8 @@ from privet.training.per_example.whole_pass import WholePass
 
 # A plain step takes 1.3 to 3 times what its pass and its gradients hold, mostly 1.7: much comes and goes.
 _SHARE = 1.4
+# Of all memory of a GPU, which nobody else is on as a rule.
+_SHARE_OF_DEVICE = 0.25
 
 
 class Watch:
@@ -106,7 +108,14 @@ class Watch:
             return MEMORY
         trained = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         gradients = sum(parameter.numel() * parameter.element_size() for parameter in trained)
-        return min(MEMORY, int(_SHARE * (self._held * self.batch_size + gradients)))
+        return min(self._most(), int(_SHARE * (self._held * self.batch_size + gradients)))
+
+    def _most(self) -> int:
+        device = next(self.module.parameters()).device
+        if device.type != "cuda":
+            return MEMORY
+        total = int(torch.cuda.get_device_properties(device).total_memory)
+        return max(MEMORY, int(_SHARE_OF_DEVICE * total))
 
     def examples(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """A batch to find something out on; None if it has no examples."""

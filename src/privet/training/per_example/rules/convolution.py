@@ -1,8 +1,8 @@
 """Convolutions and transposed convolutions of one to three dimensions, with groups, dilation and every padding mode.
 
-Gradients of all examples come from one grouped convolution backward, in which examples become groups, or from patches
-laid out as columns. Padding that is not zeros is laid on the input first, as the layer itself does, so that border
-cells count as often as they were used.
+Gradients of all examples come from one grouped convolution backward, in which examples become groups, from patches
+laid out as columns, or from convolving inputs with output gradients. Padding that is not zeros is laid on the input
+first, as the layer itself does, so that border cells count as often as they were used.
 """
 
 from __future__ import annotations
@@ -10,27 +10,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, squared_norms, trainable
+from privet.training.per_example.rule import Grads, Rule, squared_norms, trainable, wide
 from privet.training.per_example.scratch import empty
 
 # Which way is quicker depends on the batch's size only roughly.
 _MANY = 16
-_WHOLE = 16 << 20  # bytes
+# Bytes: what does not get far from a processor's cache, and what an accelerator has to spare.
+_CACHE, _ROOM = 16 << 20, 1 << 30
 # Examples whose patches are laid out at once: few enough for the cache.
 _COLUMNS = 8
+
+Way: TypeAlias = Callable[..., None]
 
 
 class Convolution(Rule):
     types = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    half = True
 
     def __init__(self) -> None:
-        self._quickest: dict[Any, Callable[..., None]] = {}
+        self._quickest: dict[Any, Way] = {}
 
     def places(self, x: Tensor, g: Tensor) -> int:
         # Transposed ones use their weights at the places of the input, which are fewer.
@@ -41,11 +45,12 @@ class Convolution(Rule):
         if trainable(module, "weight"):
             made["weight"] = self._of_weights(module, x, g)
         if trainable(module, "bias"):
-            made["bias"] = g.flatten(2).sum(2)
+            made["bias"] = wide(g).flatten(2).sum(2)
         return made
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """A few examples at a time: who asks for norms alone has no room for all gradients."""
+        x, g = wide(x), wide(g)
         parts = [
             squared_norms(self.per_example(module, *part))
             for part in zip(x.split(_COLUMNS), g.split(_COLUMNS), strict=True)
@@ -53,6 +58,7 @@ class Convolution(Rule):
         return torch.cat(parts)
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
+        x, g = wide(x), wide(g)
         scaled = g * factors.to(g.dtype).view(-1, *[1] * (g.dim() - 1))
         made: Grads = {}
         if trainable(module, "weight"):
@@ -67,23 +73,34 @@ class Convolution(Rule):
     def _of_weights(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """By the quickest of several ways, which are equal up to rounding; a short race at the first step decides."""
         padded, padding = self._padded(module, x)
-        made = empty("weight", (len(x), *module.weight.shape), x)
-        key = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation, len(x) > _MANY)
+        made = empty("weight", (len(x), *module.weight.shape), wide(x[:0]))
+        form = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation)
+        key = (*form, len(x) > _MANY, x.device.type, x.dtype)
         if key not in self._quickest:
-            # A whole batch at once needs its memory twice.
-            most = len(x) if sum(map(_bytes, (padded, g, made))) <= _WHOLE else 32
-            sizes = [size for size in dict.fromkeys((min(len(x), most), 8, 1)) if size <= len(x)]
-            ways: list[Callable[..., None]] = [partial(self._by_groups, most=size) for size in sizes]
-            ways += [self._by_columns] if _unfolds(module, x) else []
+            ways = self._ways(module, padded, g, made)
             times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
             self._quickest[key] = ways[times.index(min(times))] if len(x) else ways[0]
         self._quickest[key](module, padded, g, padding, made)
         return made
 
-    def _by_groups(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor, *, most: int) -> None:
+    def _ways(self, module: Any, x: Tensor, g: Tensor, made: Tensor) -> list[Way]:
+        """Those that may be the quickest."""
+        plain, host = isinstance(module, nn.Conv2d) and module.groups == 1 and len(x) > 0, x.device.type == "cpu"
+        sizes = [None, *(size for size in (8, 1) if host and size < len(x))]
+        ways: list[Way] = [partial(self._by_groups, most=size) for size in sizes]
+        if plain:
+            ways.append(self._by_columns if host else self._by_outputs)
+        if x.dtype is not made.dtype:
+            ways += [partial(self._in_single, way) for way in ways]
+        return ways
+
+    def _by_groups(
+        self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor, *, most: int | None
+    ) -> None:
         """Every example is a group of its own, so many at a time: (1, n * channels, ...)."""
         weight = module.weight.detach().to(x.dtype)
-        for at in range(0, len(x), most or 1):
+        most = most or _fitting(x, g, made)
+        for at in range(0, len(x), most):
             part, out, into = (tensor[at : at + most] for tensor in (x, g, made))
             count = len(part)
             merged, out = part.reshape(1, -1, *x.shape[2:]), out.reshape(1, -1, *g.shape[2:])
@@ -101,6 +118,24 @@ class Convolution(Rule):
             columns = empty("columns", shape, x, lasting=False)
             torch._C._nn.im2col(part, weight.shape[2:], module.dilation, padding, module.stride, out=columns)
             torch.bmm(out.flatten(2), columns.transpose(1, 2), out=into.flatten(2))
+
+    def _by_outputs(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> None:
+        """Every example's input is convolved with its own output gradient, channel by channel; stride dilates it.
+
+        Shapes: (channels, n, ...) with weights (n * outputs, 1, ...) to (channels, n * outputs, kernel or more).
+        """
+        high, broad = module.weight.shape[2:]
+        most = _fitting(x, g, made)
+        for at in range(0, len(x), most):
+            part, out, into = (tensor[at : at + most] for tensor in (x, g, made))
+            seen, weights = part.transpose(0, 1), out.reshape(-1, 1, *g.shape[2:])
+            found = F.conv2d(seen, weights, None, module.dilation, padding, module.stride, len(part))
+            into.copy_(found[:, :, :high, :broad].unflatten(1, (len(part), -1)).movedim(0, 2))
+
+    @staticmethod
+    def _in_single(way: Way, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> None:
+        """Of half precision, by a way that takes single."""
+        way(module, x.float(), g.float(), padding, made)
 
     @staticmethod
     def _padded(module: Any, x: Tensor) -> tuple[Tensor, list[int]]:
@@ -130,21 +165,26 @@ class Convolution(Rule):
         return result
 
 
-def _bytes(tensor: Tensor) -> int:
-    return int(tensor.numel()) * int(tensor.element_size())
+def _fitting(x: Tensor, g: Tensor, made: Tensor) -> int:
+    """Examples at once: all, where there is room for their memory a second time."""
+    size, room = sum(int(part.numel()) * int(part.element_size()) for part in (x, g, made)), _room(x)
+    return max(1, len(x)) if size <= room else max(32, room * len(x) // size if not x.is_cpu else 0)
 
 
-def _unfolds(module: Any, x: Tensor) -> bool:
-    return isinstance(module, nn.Conv2d) and module.groups == 1 and x.device.type == "cpu" and len(x) > 0
+def _room(x: Tensor) -> int:
+    return _CACHE if x.is_cpu else _ROOM
 
 
-def _seconds(way: Callable[..., None], *arguments: Any) -> float:
+def _seconds(way: Way, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> float:
     """Time of the best of three runs: the first touches fresh memory."""
-    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+    clock = time.thread_time if x.is_cpu and torch.get_num_threads() == 1 else time.perf_counter
     times = []
     for _ in range(3):
         begun = clock()
-        way(*arguments)
+        way(module, x, g, padding, made)
+        if not x.is_cpu:
+            # Accelerators work on while the host goes on.
+            made[(0,) * made.dim()].item()
         times.append(clock() - begun)
     return min(times)
 

@@ -11,13 +11,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, forming_pays, middle, row_squares, trainable
+from privet.training.per_example.rule import (
+    Grads,
+    Rule,
+    forming_pays,
+    middle,
+    product,
+    row_squares,
+    trainable,
+    wide,
+)
 from privet.training.per_example.scratch import empty
 
 
 class Linear(Rule):
     types = (nn.Linear,)
     reads = False
+    half = True
 
     def direct(self, x: Tensor, g: Tensor) -> bool:
         if g.dim() == 2:
@@ -33,18 +43,18 @@ class Linear(Rule):
         if trainable(module, "weight"):
             made["weight"] = _each(xs, gs)
         if trainable(module, "bias"):
-            made["bias"] = gs.sum(1)
+            made["bias"] = wide(gs).sum(1)
         return made
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         weight, bias = trainable(module, "weight"), trainable(module, "bias")
         if g.dim() == 2:
             # With one step a norm is a product of two; a bias is a weight on an input of one.
-            seen = row_squares(x) if weight else torch.zeros_like(x[:, 0])
+            seen = row_squares(x) if weight else torch.zeros_like(wide(x[:, 0]))
             return row_squares(g) * (seen.add_(1) if bias else seen)
         xs, gs = middle(x), middle(g)
-        total = self._of_weight(xs, gs) if weight else torch.zeros_like(gs[:, 0, 0])
-        return total + row_squares(gs.sum(1)) if bias else total
+        total = self._of_weight(xs, gs) if weight else torch.zeros_like(wide(gs[:, 0, 0]))
+        return total + row_squares(wide(gs).sum(1)) if bias else total
 
     @staticmethod
     def _of_weight(xs: Tensor, gs: Tensor) -> Tensor:
@@ -52,15 +62,15 @@ class Linear(Rule):
         if steps * (inside + outside) < inside * outside:
             # Rounding can make a sum of products of Gram entries negative where the norm is zero.
             gram, other = (
-                torch.bmm(part, part.transpose(1, 2), out=_square(name, part))
+                product(part, part.transpose(1, 2), _square(name, part))
                 for name, part in zip(("seen", "gram"), (xs, gs), strict=True)
             )
             return gram.mul_(other).sum((1, 2)).clamp_min(0)
         return row_squares(_each(xs, gs))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
-        xs, gs = (part.flatten(1, -2) if part.dim() > 3 else part for part in (x, g))
-        factors = factors.to(g.dtype)
+        xs, gs = (wide(part).flatten(1, -2) if part.dim() > 3 else wide(part) for part in (x, g))
+        factors = factors.to(gs.dtype)
         made: Grads = {}
         # The narrower of the two is scaled.
         if xs.shape[-1] < gs.shape[-1]:
@@ -77,11 +87,11 @@ class Linear(Rule):
 
 def _each(xs: Tensor, gs: Tensor) -> Tensor:
     """Every example's weight gradient. Shapes: (B, T, d) and (B, T, p) to (B, p, d)."""
-    return torch.bmm(gs.transpose(1, 2), xs, out=empty("weight", (len(gs), gs.shape[2], xs.shape[2]), gs))
+    return product(gs.transpose(1, 2), xs, empty("weight", (len(gs), gs.shape[2], xs.shape[2]), wide(gs[:0])))
 
 
 def _square(name: str, part: Tensor) -> Tensor:
-    return empty(name, (len(part), part.shape[1], part.shape[1]), part)
+    return empty(name, (len(part), part.shape[1], part.shape[1]), wide(part[:0]))
 
 
 def _scaled(part: Tensor, factors: Tensor) -> Tensor:
