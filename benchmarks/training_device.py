@@ -5,7 +5,8 @@ python benchmarks/training_device.py [--rounds N] [--only TEXT] [--times FACTOR 
 Models are those of ``training.py``, with their batches and with batches FACTOR times as large. Whole steps are timed in
 turn: forward, backward, clip, noise, SGD; "bf16" is autocast, "compiled" is torch.compile of the module. PyTorch's
 own defaults hold for all: convolutions may use TF32, products do not. Memory is the peak of five steps above
-what module and batch take. Opacus is timed where the same Python has it. Only a run of all models is kept.
+what module and batch take. Opacus is timed where the same Python has it. Only a run of all models, compiled ones too,
+is kept.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ def main() -> None:
                 rows=[[key, *(values.get(who, "-") for who in told)] for key, values in steps.items()])  # fmt: skip
     text += show("MiB that five steps take above module and batch", columns=["model", *told],
                  rows=[[key, *(values.get(who, "-") for who in told)] for key, values in memories.items()])  # fmt: skip
-    if not options.only:
+    if not (options.only or options.no_compile):
         keep("training_device", {"device": device, "milliseconds": steps, "mebibytes": memories},
              packages=["torch", "triton", "opacus"])  # fmt: skip
         (RESULTS / "training_device.md").write_text(text, encoding="utf-8")

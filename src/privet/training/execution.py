@@ -13,8 +13,9 @@ class Execution:
     be taken by gradients of single examples that are kept (None: as much as makes a step take about twice what a plain
     one does, and at most a gibibyte, or a quarter of a GPU's memory; 0: the lean way); ``device``, such as "cuda", is
     where ``fit`` trains ("auto": on this process's GPU if there is one; None: where the module is); ``autocast`` names
-    the precision of its passes, "bfloat16" or "float16" (None: the module's own); ``alone`` trains in this process
-    only, though there is a process group of several.
+    the precision of its passes, "bfloat16" or "float16" (None: the module's own); ``compile`` sends the module's passes
+    through torch.compile, which takes a while at the first steps; ``alone`` trains in this process only, though there
+    is a process group of several.
 
     Errors: InvalidParameter.
 
@@ -27,6 +28,7 @@ class Execution:
     memory: int | None = None
     device: str | None = None
     autocast: str | None = None
+    compile: bool = False
     alone: bool = False
 
     def __post_init__(self) -> None:

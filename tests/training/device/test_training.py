@@ -58,7 +58,7 @@ class Last(nn.Module):
 
 def trained(device: str, *, steps: int = 4, dataset=None, module=None, autocast=None, pieces=None, **settings):
     """The parameters after some steps on all examples; by default noise is next to none."""
-    module = (module or network()).to(device)
+    module = network().to(device) if module is None else module
     given = {"noise_multiplier": 1e-4, "max_grad_norm": 0.3, "sampling": FullBatch(COUNT), "epochs": steps, **settings}
     engine = PrivacyEngine()
     model, optimizer, loader = engine.make_private(

@@ -16,6 +16,7 @@ from privet.training.distributed.data_parallel import spread_values
 from privet.training.distributed.ranks import Ranks
 from privet.training.distributed.replicated import ReplicatedGradients, fingerprint
 from privet.training.distributed.share import Share
+from privet.training.execution import Execution
 from privet.training.per_example.watch import Watch
 
 T = TypeVar("T")
@@ -57,12 +58,16 @@ class ManyProcesses:
         spread_values(self._ranks, made.module.wrapped)
         return made
 
-    def watch(self, module: nn.Module, *, memory: int | None) -> Watch:
+    def watch(self, module: nn.Module, knobs: Execution) -> Watch:
         if not self._sharded:
-            return Watch(module, memory=memory)
+            return Watch(module, memory=knobs.memory, compile=knobs.compile)
         from privet.training.distributed.sharded_watch import ShardedWatch
 
-        return ShardedWatch(module, memory=memory, ranks=self._ranks)
+        if knobs.compile:
+            raise InvalidParameter(
+                "compile is True, but the module is sharded: its weights come and go within a pass; leave compile out"
+            )
+        return ShardedWatch(module, memory=knobs.memory, ranks=self._ranks)
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Any:
         if not any(map(shards.is_sharded, parameters)):

@@ -145,7 +145,7 @@ class PrivacyEngine:
             )
             belonging = members(data_loader, users)
             plan = replace(settings, users=belonging).plan(data_loader)
-            private = _watched(module, processes, memory=knobs.memory, loss_reduction=loss_reduction)
+            private = _watched(module, processes, knobs, loss_reduction=loss_reduction)
             stepping = PrivateOptimizer(
                 optimizer, module=private, plan=plan, loss_reduction=loss_reduction, placed=processes.gradients
             )
@@ -376,8 +376,11 @@ class PrivacyEngine:
         return self._steps
 
 
-def _watched(module: nn.Module, processes: Processes, *, memory: int | None, loss_reduction: str) -> PrivateModule:
+def _watched(module: nn.Module, processes: Processes, knobs: Execution, *, loss_reduction: str) -> PrivateModule:
     if isinstance(module, PrivateModule):
         return module
     plain = unwrapped(module)
-    return PrivateModule(plain, watch=processes.watch(plain, memory=memory), loss_reduction=loss_reduction)
+    if "_orig_mod" in plain._modules:
+        # By torch.compile, from outside; so it would be cut in pieces by what records it.
+        plain, knobs = plain._orig_mod, replace(knobs, compile=True)
+    return PrivateModule(plain, watch=processes.watch(plain, knobs), loss_reduction=loss_reduction)

@@ -18,6 +18,7 @@ from privet.training.engine.loader import Members
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
 from privet.training.engine.steps import OpenRun
+from privet.training.execution import Execution
 from privet.training.per_example.watch import Watch
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Processes(Protocol):
         """The proposal of each, if all are the same; parameters are the first process's from then on."""
         ...
 
-    def watch(self, module: nn.Module, *, memory: int | None) -> Watch: ...
+    def watch(self, module: nn.Module, knobs: Execution) -> Watch: ...
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Gradients: ...
 
@@ -89,8 +90,8 @@ class OneProcess:
     def agreed(self, propose: Callable[[], Proposal]) -> Proposal:
         return propose()
 
-    def watch(self, module: nn.Module, *, memory: int | None) -> Watch:
-        return Watch(module, memory=memory)
+    def watch(self, module: nn.Module, knobs: Execution) -> Watch:
+        return Watch(module, memory=knobs.memory, compile=knobs.compile)
 
     def gradients(self, parameters: list[nn.Parameter], *, answers: int) -> Gradients:
         return WholeGradients(parameters, answers=answers)

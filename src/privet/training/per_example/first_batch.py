@@ -31,12 +31,12 @@ class FirstLook:
     held: float | None
 
     @classmethod
-    def at(cls, module: nn.Module, args: Any, kwargs: Any) -> FirstLook:
+    def at(cls, module: nn.Module, args: Any, kwargs: Any, *, dissolved: bool = False) -> FirstLook:
         """In full precision even where the loop trains with less. Errors: UnsupportedModule."""
         parameter = next(module.parameters())
         with torch.autocast(parameter.device.type, enabled=False), full_precision(parameter.device):
             args, kwargs = tree_map(lambda leaf: in_precision(leaf, parameter.dtype), (args, kwargs))
-            owners = find_owners(module, args, kwargs)
+            owners = find_owners(module, args, kwargs, dissolved=dissolved)
             refuse_mixing(module, owners, args, kwargs)
             return cls(owners, held_by(module, args, kwargs))
 

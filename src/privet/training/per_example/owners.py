@@ -29,8 +29,10 @@ class UnsupportedModule(PrivetError):
 _MIXING = (nn.modules.batchnorm._BatchNorm,)
 
 
-def find_owners(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Owner]:
-    """Owners of every trainable parameter, with the axes of their calls.
+def find_owners(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, dissolved: bool = False
+) -> list[Owner]:
+    """Owners of every trainable parameter, with the axes of their calls; layer by layer if ``dissolved``.
 
     ``args`` and ``kwargs`` are a batch as the module gets it: every tensor that has one has it in its first axis.
     Errors: UnsupportedModule.
@@ -38,7 +40,7 @@ def find_owners(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     _refuse_by_name(module)
     names = {part: name for name, part in module.named_modules()}
     whole: set[nn.Module] = set()
-    apart: set[nn.Module] = set()
+    apart = {part for part in names if dissolved and (rule := rule_for(part)) is not None and rule.dissolves}
     with undisturbed(module):
         before = {name: buffer.clone() for name, buffer in module.named_buffers()}
         for _ in range(2 * len(names) + 1):

@@ -6,7 +6,7 @@ the backward pass, and works on what is still in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -119,6 +119,14 @@ class Reader:
         for parameter, grad in found.items():
             self.kept[parameter] = self.kept[parameter] + grad if parameter in self.kept else grad
             self._squares[parameter] = row_squares(wide(self.kept[parameter]))
+
+    def part_from(self, parameters: Iterable[nn.Parameter], lent: list[Tensor]) -> None:
+        """What is kept of these has memory of its own, not that of tensors which will be overwritten."""
+        places = {tensor.untyped_storage().data_ptr() for tensor in lent}
+        for parameter in parameters:
+            grad = self.kept.get(parameter)
+            if grad is not None and grad.untyped_storage().data_ptr() in places:
+                self.kept[parameter] = grad.clone()
 
     def rest(self) -> list[Ruled | Differentiated]:
         """Calls that the backward pass reached and of which nothing is formed."""

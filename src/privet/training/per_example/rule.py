@@ -36,6 +36,8 @@ class Rule(ABC):
     dissolves: ClassVar[bool] = False
     # Whether its methods look at the values of parameters, not only at their shapes.
     reads: ClassVar[bool] = True
+    # Whether input and gradient of one output are all that the methods need, so that a compiled graph can tell them.
+    tapped: ClassVar[bool] = True
     # Whether they take inputs and gradients of half precision as they are; what they give is of single.
     half: ClassVar[bool] = False
 

@@ -6,6 +6,7 @@ nothing for them. A tap on the output, tied to an anchor that does ask, receives
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,12 +36,14 @@ class Owner:
     rule: Rule | None
     axes: list[CallAxes] = field(default_factory=list)
     _named: dict[str, nn.Parameter] = field(default_factory=dict)
+    # Whether its calls are told by a compiled graph.
+    tapped: bool = False
 
     @classmethod
     def of(cls, name: str, module: nn.Module, *, whole: bool) -> Owner:
         rule = None if whole else rule_for(module)
         named = dict(module.named_parameters(recurse=rule is None or rule.below))
-        return cls(name, module, rule, [], named)
+        return cls(name, module, rule, _named=named)
 
     def axes_of(self, number: int) -> CallAxes:
         """Axes of a call; a second forward pass before the backward one calls in the same order again."""
@@ -49,7 +52,7 @@ class Owner:
     @property
     def runs(self) -> bool:
         """Whether its module runs by a forward pass of the rule's own."""
-        return self.rule is not None and bool(self.rule.recorded)
+        return self.rule is not None and bool(self.rule.recorded) and not self.tapped
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable ones it answers for."""
@@ -137,6 +140,8 @@ class Tape:
 
     def __init__(self, owners: list[Owner], *, outputs: bool = False) -> None:
         self.calls: list[Call] = []
+        # Of compiled passes; whoever holds one is told of its calls.
+        self.tickets: list[Any] = []
         self.owners = owners
         self.reached: Reached | None = None
         self.open = True
@@ -156,12 +161,15 @@ class Tape:
             self.detach()
 
     def attach(self) -> None:
-        for owner in self.owners:
+        for owner in [owner for owner in self.owners if not owner.tapped]:
             if owner.rule is not None and owner.runs:
                 kind = owner.rule.recorded[recorded.plain_class(type(owner.module))]
                 recorded.start(owner.module, kind, partial(self._begin, owner))
                 continue
             before, after = self._hooks(owner)
+            if "torch._dynamo" in sys.modules:
+                # A compiler is at work, which can make no sense of them.
+                before, after = map(torch.compiler.disable, (before, after))
             self._handles.append(owner.module.register_forward_pre_hook(before, with_kwargs=True))
             self._handles.append(owner.module.register_forward_hook(after, with_kwargs=True, always_call=True))
 
@@ -203,6 +211,7 @@ class Tape:
             call.drop()
             call.forgotten = True
         self.calls.clear()
+        self.tickets.clear()
 
     def _begin(self, owner: Owner) -> tuple[list[Use], Callable[[int], None]] | None:
         """A call of a module that runs by its rule's forward pass; None if it is not recorded."""

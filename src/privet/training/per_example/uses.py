@@ -104,6 +104,7 @@ class UsesRule(Rule):
     """Norms and sums of layers that are recorded as uses. ``x`` of the methods is the list of them, ``g`` unused."""
 
     reads = False
+    tapped = False
 
     def direct(self, x: Any, g: Any) -> bool:
         return all(forming_pays(use.steps, use.x.shape[2], use.g.shape[2]) for use in x)

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_flatten
 
 from privet.core.errors import PermitError
 from privet.training.per_example.clipping import ClippedSum, Factors, clip_factors, factored_sum, grads_of_examples
+from privet.training.per_example.compiled import CompiledPasses
 from privet.training.per_example.first_batch import FirstLook
 from privet.training.per_example.piece import Piece
 from privet.training.per_example.reading import MEMORY, ByParameter, Reader
@@ -32,7 +33,8 @@ class Watch:
     Examples lie in the first axis of every tensor that the module takes and gives. The first batch shows which part of
     the module answers for which parameter; on three of its examples every gradient is compared with the plain one.
     ``batch_size`` is the number of examples of the latest pass: private. ``memory`` in bytes may be taken by gradients
-    of single examples; None is as much as makes a step take about twice what a plain one does.
+    of single examples; None is as much as makes a step take about twice what a plain one does. ``compile`` runs passes
+    through torch.compile.
     Errors: UnsupportedModule, naming the part and what to use instead.
 
     >>> watch = Watch(nn.Linear(2, 1, bias=False))
@@ -41,8 +43,10 @@ class Watch:
     tensor([5.0000, 0.5000])
     """
 
-    def __init__(self, module: nn.Module, *, memory: int | None = None) -> None:
+    def __init__(self, module: nn.Module, *, memory: int | None = None, compile: bool = False) -> None:
         self.module = module
+        self._compile = compile
+        self._compiled: CompiledPasses | None = None
         self._memory, self._scratch = memory, Scratch()
         self.batch_size = 0
         self._tape: Tape | None = None
@@ -85,13 +89,18 @@ class Watch:
             if problem is not None:
                 return self._unrecorded(args, kwargs)
         if self._tape is None and self.batch_size:
-            look = FirstLook.at(self.module, args, kwargs)
+            look = FirstLook.at(self.module, args, kwargs, dissolved=self._compile)
+            self._compiled = CompiledPasses(self.module, look.owners) if self._compile else None
             self._take_up(Tape(look.owners), look)
+            if self._compiled is not None:
+                self._compiled.attach()
         if self._tape is None or self._reader is None:
             return self.module(*args, **kwargs)
         self._reader.allow(self._allowed(), examples=self.batch_size)
         # A call of the module that goes around this one is nobody's part of a batch.
         with self._tape.opened():
+            if self._compiled is not None and self.batch_size and torch.is_grad_enabled():
+                return self._compiled(self._tape, self._reader, args, kwargs)
             return self.module(*args, **kwargs)
 
     def _take_up(self, tape: Tape, look: FirstLook) -> None:
@@ -208,7 +217,9 @@ class Watch:
         """Take the hooks off; the module is as it was."""
         if self._tape is not None:
             self._tape.detach()
-        self._tape, self._reader, self._whole = None, None, None
+        if self._compiled is not None:
+            self._compiled.detach()
+        self._tape, self._reader, self._whole, self._compiled = None, None, None, None
         self._scratch.free()
 
     def _drop_plain_gradients(self) -> None:

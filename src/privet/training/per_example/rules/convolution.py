@@ -23,6 +23,8 @@ from privet.training.per_example.scratch import empty
 _MANY = 16
 # Bytes: what does not get far from a processor's cache, and what an accelerator has to spare.
 _CACHE, _ROOM = 16 << 20, 1 << 30
+# And what it spares where memory is short: it is slow with few examples at a time.
+_SPARE = 64 << 20
 # Examples whose patches are laid out at once: few enough for the cache.
 _COLUMNS = 8
 
@@ -51,9 +53,9 @@ class Convolution(Rule):
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """A few examples at a time: who asks for norms alone has no room for all gradients."""
         x, g = wide(x), wide(g)
+        most = _COLUMNS if x.is_cpu else max(_COLUMNS, _SPARE // _bytes(module.weight))
         parts = [
-            squared_norms(self.per_example(module, *part))
-            for part in zip(x.split(_COLUMNS), g.split(_COLUMNS), strict=True)
+            squared_norms(self.per_example(module, *part)) for part in zip(x.split(most), g.split(most), strict=True)
         ]
         return torch.cat(parts)
 
@@ -75,7 +77,7 @@ class Convolution(Rule):
         padded, padding = self._padded(module, x)
         made = empty("weight", (len(x), *module.weight.shape), wide(x[:0]))
         form = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation)
-        key = (*form, len(x) > _MANY, x.device.type, x.dtype)
+        key = (*form, len(x) > _MANY if x.is_cpu else len(x).bit_length(), x.device.type, x.dtype)
         if key not in self._quickest:
             ways = self._ways(module, padded, g, made)
             times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
@@ -167,12 +169,12 @@ class Convolution(Rule):
 
 def _fitting(x: Tensor, g: Tensor, made: Tensor) -> int:
     """Examples at once: all, where there is room for their memory a second time."""
-    size, room = sum(int(part.numel()) * int(part.element_size()) for part in (x, g, made)), _room(x)
-    return max(1, len(x)) if size <= room else max(32, room * len(x) // size if not x.is_cpu else 0)
+    size, room = sum(map(_bytes, (x, g, made))), _CACHE if x.is_cpu else _ROOM
+    return max(1, len(x)) if size <= room else 32 if x.is_cpu else max(32, room * len(x) // size)
 
 
-def _room(x: Tensor) -> int:
-    return _CACHE if x.is_cpu else _ROOM
+def _bytes(tensor: Tensor) -> int:
+    return int(tensor.numel()) * int(tensor.element_size())
 
 
 def _seconds(way: Way, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> float:

@@ -111,7 +111,9 @@ class RecordedInstanceNorm3d(_Normalises, nn.InstanceNorm3d):  # type: ignore[mi
 
 
 class GroupNorm(Rule):
-    """``x`` of the methods is a list of uses whose gradients are formed already, ``g`` unused."""
+    """``x`` of the methods is a list of uses whose gradients are formed already, ``g`` unused; of a compiled pass they
+    are input and gradient.
+    """
 
     recorded: ClassVar[Mapping[type[nn.Module], type]] = {
         nn.GroupNorm: RecordedGroupNorm,
@@ -132,13 +134,24 @@ class GroupNorm(Rule):
         return module.weight is not None and module.bias is not None
 
     def per_example(self, module: Any, x: Any, g: Any) -> Grads:
+        if isinstance(x, Tensor):
+            return self._of_pass(module, x, g)
         made: Grads = {}
         for use in x:
             for name, grad in use.g.items():
                 made[name] = made[name] + grad if name in made else grad
         return made
 
+    @staticmethod
+    def _of_pass(module: Any, x: Tensor, g: Tensor) -> Grads:
+        """Of a module that ran by its own pass. Shapes: (B, C, ...) both."""
+        normal = torch.group_norm(x, _groups(module), None, None, module.eps)
+        found = {"weight": normal.mul_(g), "bias": g}
+        return {name: grad.reshape(*g.shape[:2], -1).sum(2) for name, grad in found.items() if trainable(module, name)}
+
     def left_out(self, x: Any, g: Any, good: Tensor) -> tuple[Any, Any]:
+        if isinstance(x, Tensor):
+            return super().left_out(x, g, good)
         return [Scaling(u.batch, g={name: only(grad, good) for name, grad in u.g.items()}) for u in x], g
 
 

@@ -1,0 +1,196 @@
+"""Compiled passes give what plain ones give, whatever the compiler does with memory, and are recorded as they are."""
+
+from __future__ import annotations
+
+import copy
+import functools
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+
+from privet.core.errors import InvalidParameter  # noqa: E402
+from privet.training import PrivacyEngine  # noqa: E402
+from privet.training.execution import Execution  # noqa: E402
+from privet.training.fitting import fit  # noqa: E402
+from privet.training.per_example.watch import Watch  # noqa: E402
+from privet.training.sampling import FullBatch  # noqa: E402
+
+from .cases import CASES, Reused  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
+    # The compiler's own; what it says of itself is none of ours.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+@pytest.fixture
+def traced(monkeypatch) -> None:
+    """All of the compiler but its code, which takes most of the time."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    torch._dynamo.reset()
+
+
+def sums(watch: Watch, x, y, *, clip_norm: float = 0.05):
+    F.cross_entropy(watch(x), y, reduction="sum").backward()
+    found = watch.clipped_sum(clip_norm=clip_norm)
+    names = {parameter: name for name, parameter in watch.module.named_parameters()}
+    return {names[parameter]: total for parameter, total in found.sums.items()}, found.norms
+
+
+def same(found, wanted) -> None:
+    torch.testing.assert_close(found[1], wanted[1], rtol=1e-4, atol=1e-6)
+    assert set(found[0]) == set(wanted[0])
+    for name, total in wanted[0].items():
+        torch.testing.assert_close(found[0][name], total, rtol=2e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_of_the_matrix_is_what_it_is_without_the_compiler(name: str, traced) -> None:
+    torch.manual_seed(7)
+    make, batch = CASES[name]
+    module = make()
+    compiled, plain = Watch(copy.deepcopy(module), compile=True), Watch(module)
+    for count in (6, 4):
+        x, y = batch(count), torch.randint(3, (count,))
+        same(sums(compiled, x.clone(), y), sums(plain, x.clone(), y))
+
+
+class Everything(nn.Module):
+    """Layers of most families, one used twice, a parameter of its own, and much between them to be fused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(2, 8, 3, padding=1), nn.GroupNorm(2, 8)
+        self.slope, self.turn = nn.PReLU(), nn.Linear(36, 16)
+        self.scale, self.twice, self.after = nn.Parameter(torch.ones(16)), nn.Linear(16, 16), nn.LayerNorm(16)
+        self.memory, self.out = nn.LSTM(16, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x):
+        seen = self.slope(self.norm(self.first(x))).flatten(2)
+        seen = F.gelu(self.turn(seen)) * 2 + 1
+        seen = self.after(seen + torch.tanh(self.twice(torch.sin(self.twice(seen)))))
+        return self.out(self.memory(Scale.scaled(self, seen))[0].mean(1))
+
+
+class Scale:
+    @staticmethod
+    def scaled(module: nn.Module, x):
+        return x * module.scale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", [None, 0])
+def test_code_that_uses_memory_again_harms_nothing_that_is_kept(memory) -> None:
+    torch._dynamo.reset()
+    torch.manual_seed(3)
+    plain = Everything()
+    # A parameter of the root's own would make all of it one that is differentiated once more.
+    plain.scale.requires_grad_(False)
+    compiled = Watch(copy.deepcopy(plain), compile=True, memory=memory)
+    watch = Watch(plain, memory=memory)
+    for count in (6, 3, 7, 6, 1):
+        x, y = torch.randn(count, 2, 6, 6), torch.randint(3, (count,))
+        same(sums(compiled, x, y), sums(watch, x, y))
+        same(sums(compiled, x[:0], y[:0]), sums(watch, x[:0], y[:0]))
+
+
+def test_an_example_that_is_not_finite_adds_nothing(traced) -> None:
+    torch.manual_seed(5)
+    module = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.LayerNorm(8), nn.Linear(8, 3))
+    compiled, plain = Watch(copy.deepcopy(module), compile=True), Watch(module)
+    x, y = torch.randn(6, 8), torch.randint(3, (6,))
+    x[2] = float("nan")
+    found, wanted = sums(compiled, x, y)[0], sums(plain, x, y)[0]
+    for name, total in wanted.items():
+        assert found[name].isfinite().all()
+        torch.testing.assert_close(found[name], total)
+
+
+def test_passes_that_are_forgotten_tell_nothing_and_none_is_taken_twice(traced) -> None:
+    watch = Watch(Reused(), compile=True)
+    x, y = torch.randn(4, 8), torch.randint(3, (4,))
+    wanted = sums(watch, x, y)
+    late = F.cross_entropy(watch(x), y, reduction="sum")
+    assert watch.awaits
+    watch.forget()
+    late.backward()
+    assert not watch.holds
+    same(sums(watch, x, y), wanted)
+    both = F.cross_entropy(watch(x), y, reduction="sum") + F.cross_entropy(watch(x), y, reduction="sum")
+    both.backward()
+    torch.testing.assert_close(watch.clipped_sum(clip_norm=1e6).norms, 2 * wanted[1], rtol=1e-4, atol=1e-6)
+    loss = F.cross_entropy(watch(x), y, reduction="sum")
+    loss.backward(retain_graph=True)
+    with pytest.raises(InvalidParameter, match="differentiated twice"):
+        loss.backward()
+
+
+def test_the_module_itself_is_not_recorded_and_comes_back_as_it_was(traced) -> None:
+    module = nn.Sequential(nn.Linear(8, 8), nn.LSTM(8, 8, batch_first=True))
+    module.forward = lambda x: module[1](module[0](x))[0][:, -1]
+    x, y = torch.randn(4, 5, 8), torch.randint(3, (4,))
+    watch = Watch(module, compile=True)
+    out = watch(x)
+    torch.testing.assert_close(out, module(x))
+    F.cross_entropy(out, y, reduction="sum").backward()
+    assert all(parameter.grad is None for parameter in module.parameters())
+    assert all(parameter.requires_grad for parameter in module.parameters())
+    watch.clipped_sum(clip_norm=1.0)
+    F.cross_entropy(module(x), y).backward()
+    assert not watch.holds
+    module.zero_grad()
+    watch.release()
+    assert type(module[1]) is nn.LSTM
+    assert not any(part._forward_hooks or "forward" in vars(part) for part in module.children())
+    F.cross_entropy(module(x), y).backward()
+    assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+def trained(module: nn.Module, **settings) -> torch.Tensor:
+    x = torch.arange(40 * 8.0).sin().view(40, 8)
+    plain = getattr(module, "_orig_mod", module)
+    model, optimizer, loader = PrivacyEngine().make_private(
+        module=module,
+        optimizer=torch.optim.SGD(plain.parameters(), lr=0.5),
+        data_loader=DataLoader(TensorDataset(x, torch.arange(40) % 3), batch_size=40),
+        noise_multiplier=1e-4,
+        max_grad_norm=0.3,
+        sampling=FullBatch(40),
+        epochs=4,
+        **settings,
+    )
+    for _ in range(4):
+        for x, y in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    assert set(model.state_dict()) == set(plain.state_dict())
+    return torch.cat([parameter.detach().flatten() for parameter in plain.parameters()])
+
+
+def test_a_loop_of_one_s_own_trains_as_without_and_may_compile_by_itself(traced) -> None:
+    def network() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.LayerNorm(16), nn.Linear(16, 3))
+
+    wanted = trained(network())
+    for module, settings in ((network(), {"execution": Execution(compile=True)}), (torch.compile(network()), {})):
+        torch.testing.assert_close(trained(module, **settings), wanted, rtol=0, atol=1e-4)
+
+
+def test_fit_compiles_if_told_to(traced) -> None:
+    x = torch.randn(300, 8)
+    made = fit(
+        nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2)), TensorDataset(x, (x[:, 0] > 0).long()),
+        criterion=nn.CrossEntropyLoss(), epsilon=8.0, epochs=8, batch_size=50, execution=Execution(compile=True),
+    )  # fmt: skip
+    fresh = torch.randn(500, 8)
+    assert float((made.module(fresh).argmax(1) == (fresh[:, 0] > 0)).float().mean()) > 0.8
