@@ -13,7 +13,6 @@ import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
-from privet.core.errors import InvalidParameter  # noqa: E402
 from privet.training import PrivacyEngine  # noqa: E402
 from privet.training.execution import Execution  # noqa: E402
 from privet.training.fitting import fit  # noqa: E402
@@ -99,7 +98,9 @@ def test_code_that_uses_memory_again_harms_nothing_that_is_kept(memory) -> None:
     for count in (6, 3, 7, 6, 1):
         x, y = torch.randn(count, 2, 6, 6), torch.randint(3, (count,))
         same(sums(compiled, x, y), sums(watch, x, y))
-        same(sums(compiled, x[:0], y[:0]), sums(watch, x[:0], y[:0]))
+        nobody, norms = sums(compiled, x[:0], y[:0])
+        assert len(norms) == 0
+        assert not any(total.abs().sum() for total in nobody.values())
 
 
 def test_an_example_that_is_not_finite_adds_nothing(traced) -> None:
@@ -114,7 +115,7 @@ def test_an_example_that_is_not_finite_adds_nothing(traced) -> None:
         torch.testing.assert_close(found[name], total)
 
 
-def test_passes_that_are_forgotten_tell_nothing_and_none_is_taken_twice(traced) -> None:
+def test_passes_that_are_forgotten_tell_nothing_and_several_add_up(traced) -> None:
     watch = Watch(Reused(), compile=True)
     x, y = torch.randn(4, 8), torch.randint(3, (4,))
     wanted = sums(watch, x, y)
@@ -127,10 +128,6 @@ def test_passes_that_are_forgotten_tell_nothing_and_none_is_taken_twice(traced) 
     both = F.cross_entropy(watch(x), y, reduction="sum") + F.cross_entropy(watch(x), y, reduction="sum")
     both.backward()
     torch.testing.assert_close(watch.clipped_sum(clip_norm=1e6).norms, 2 * wanted[1], rtol=1e-4, atol=1e-6)
-    loss = F.cross_entropy(watch(x), y, reduction="sum")
-    loss.backward(retain_graph=True)
-    with pytest.raises(InvalidParameter, match="differentiated twice"):
-        loss.backward()
 
 
 def test_the_module_itself_is_not_recorded_and_comes_back_as_it_was(traced) -> None:

@@ -80,6 +80,22 @@ def test_batches_of_one_and_of_none(name: str) -> None:
         torch.testing.assert_close(found[part], total, rtol=2e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_an_empty_batch_after_a_full_one_gives_nothing(name: str) -> None:
+    """As Poisson sampling may hand out at any step."""
+    torch.manual_seed(5)
+    make, batch = CASES[name]
+    watch, x = Watch(make()), batch(3)
+    F.cross_entropy(watch(x), torch.randint(3, (3,)), reduction="sum").backward()
+    watch.clipped_sum(clip_norm=1.0)
+    out = watch(x[:0])
+    assert out.shape == (0, 3)
+    F.cross_entropy(out, torch.randint(3, (0,)), reduction="sum").backward()
+    found = watch.clipped_sum(clip_norm=1.0)
+    assert len(found.norms) == 0
+    assert not any(total.abs().sum() for total in found.sums.values())
+
+
 def test_an_empty_batch_gives_nothing_and_stops_nothing() -> None:
     watch = Watch(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3)))
     for count in (0, 4, 0):

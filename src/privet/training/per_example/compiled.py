@@ -107,7 +107,8 @@ class _Tap(torch.autograd.Function):  # type: ignore[misc]
     def forward(ctx: Any, output: Tensor, x: Tensor, anchor: Tensor, ticket: Tensor, owner: int) -> Tensor:
         ctx.save_for_backward(x, ticket)
         ctx.owner = owner
-        return output.view_as(output)
+        # No view, so that it may be changed in place; the compiler sees that nothing needs to be copied.
+        return output.clone()
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:

@@ -35,6 +35,8 @@ def per_example(call: Call) -> Grads:
         return total
 
     own_axes = list(axes.inputs)
+    if not _examples(tensors, own_axes):
+        return {name: parameter.new_zeros(0, *parameter.shape) for name, parameter in parameters.items()}
     try:
         with warnings.catch_warnings():
             # Where vmap has no rule it loops by itself; slower, and as right.
@@ -48,6 +50,10 @@ def per_example(call: Call) -> Grads:
 
 def _put_back(tensor: Tensor, axis: int | None) -> Tensor:
     return tensor if axis is None else tensor.unsqueeze(axis)
+
+
+def _examples(tensors: list[Tensor], axes: list[int | None]) -> int:
+    return next(int(tensor.shape[axis]) for tensor, axis in zip(tensors, axes, strict=True) if axis is not None)
 
 
 def _one(tensor: Tensor, axis: int | None, number: int) -> Tensor:
@@ -64,8 +70,7 @@ def _one_by_one(
 ) -> dict[str, Tensor]:
     """The plain way, for modules that vmap cannot read, such as recurrent ones."""
     made: dict[str, list[Tensor]] = {name: [] for name in parameters}
-    batch = next(tensor.shape[axis] for tensor, axis in zip(tensors, axes, strict=True) if axis is not None)
-    for number in range(batch):
+    for number in range(_examples(tensors, axes)):
         own = [_one(tensor, axis, number) for tensor, axis in zip(tensors, axes, strict=True)]
         weights = [_one(gradient, axis, number) for gradient, axis in zip(seen, out_axes, strict=True)]
         asked = {name: parameter.clone().requires_grad_() for name, parameter in parameters.items()}

@@ -22,9 +22,9 @@ class LstmPass(torch.autograd.Function):  # type: ignore[misc]
     def forward(ctx: Any, x: Tensor, h: Tensor, c: Tensor, anchor: Tensor, weights: Weights, uses: list[Use]) -> Any:
         into, again, bias, more = weights
         steps, batch, width = x.shape[0], x.shape[1], again.shape[1]
-        gates = (
-            x @ into.t() if bias is None else torch.addmm(bias + more, x.flatten(0, 1), into.t()).view(steps, batch, -1)
-        )
+        gates = x @ into.t() if bias is None else torch.addmm(bias + more, x.flatten(0, 1), into.t())
+        # An empty batch leaves nothing to infer.
+        gates = gates.view(steps, batch, 4 * width)
         hidden, cells = x.new_empty(steps + 1, batch, width), x.new_empty(steps + 1, batch, width)
         hidden[0], cells[0] = h, c
         squashed, turned = x.new_empty(steps, batch, width), again.t()
@@ -164,4 +164,4 @@ def _projected(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """All steps' inputs through one product, in memory that the loop may overwrite."""
     flat = x.flatten(0, 1)
     made = flat @ weight.t() if bias is None else torch.addmm(bias, flat, weight.t())
-    return made.view(*x.shape[:2], -1)
+    return made.view(*x.shape[:2], made.shape[1])

@@ -126,6 +126,11 @@ def middle(tensor: Tensor) -> Tensor:
     return tensor.flatten(1, -2) if tensor.dim() > 2 else tensor.unsqueeze(1)
 
 
+def over_places(tensor: Tensor) -> Tensor:
+    """Sum over all axes behind the second. Shapes: (B, C, ...) to (B, C)."""
+    return tensor.flatten(2).sum(2) if tensor.dim() > 2 else tensor
+
+
 def wide(tensor: Tensor) -> Tensor:
     """Half precision as single; anything else as it is."""
     return tensor.float() if tensor.dtype in _HALF else tensor

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from privet.core.errors import InvalidParameter
 from privet.training.per_example.recorded import Recorded
-from privet.training.per_example.rule import Grads, Rule, only, trainable, wide
+from privet.training.per_example.rule import Grads, Rule, only, over_places, trainable, wide
 
 
 @dataclass(slots=True, eq=False)
@@ -147,7 +147,7 @@ class GroupNorm(Rule):
         """Of a module that ran by its own pass. Shapes: (B, C, ...) both."""
         normal = torch.group_norm(x, _groups(module), None, None, module.eps)
         found = {"weight": normal.mul_(g), "bias": g}
-        return {name: grad.reshape(*g.shape[:2], -1).sum(2) for name, grad in found.items() if trainable(module, name)}
+        return {name: over_places(grad) for name, grad in found.items() if trainable(module, name)}
 
     def left_out(self, x: Any, g: Any, good: Tensor) -> tuple[Any, Any]:
         if isinstance(x, Tensor):

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule
+from privet.training.per_example.rule import Grads, Rule, over_places
 
 
 class PReLU(Rule):
@@ -17,7 +17,7 @@ class PReLU(Rule):
         slopes = x.clamp_max(0) * g
         if module.num_parameters == 1:
             return {"weight": slopes.flatten(1).sum(1, keepdim=True)}
-        return {"weight": slopes.reshape(*x.shape[:2], -1).sum(2)}
+        return {"weight": over_places(slopes)}
 
 
 RULE = PReLU()
