@@ -35,6 +35,7 @@ from privet.training.engine.module import PrivateModule
 from privet.training.engine.optimizer import PrivateOptimizer
 from privet.training.noise_law import IndependentNoise
 from privet.training.per_example.piece import Piece
+from privet.training.per_example.watch import Watch
 from privet.training.sampling import PoissonSampling
 from privet.training.training_plan import TrainingPlan
 from training_models import EPOCHS, Problem, problems
@@ -56,11 +57,11 @@ class EndlessNoise:
         return self._source
 
 
-def prepared(problem: Problem, memory: int | None) -> tuple[PrivateModule, PrivateOptimizer]:
+def prepared(problem: Problem, memory: int | None, *, compiled: bool = False) -> tuple[PrivateModule, PrivateOptimizer]:
     sampling = PoissonSampling(Fraction(1, 100), expected_batch_size=float(len(problem.x)))
     plan = TrainingPlan("benchmark", PrivacyUnit("example"), Relation.ZERO_OUT, sampling, FlatClipping(1.0),
                         IndependentNoise(1.0), 10**6)  # fmt: skip
-    module = PrivateModule(problem.net) if memory is None else PrivateModule(problem.net, memory=memory)
+    module = PrivateModule(problem.net, watch=Watch(problem.net, memory=memory, compile=compiled))
     optimizer = PrivateOptimizer(
         torch.optim.SGD(problem.trained(), lr=1e-3), module=module, plan=plan, loss_reduction="mean"
     )

@@ -1,12 +1,12 @@
 """A private step on a CUDA device beside a plain one: milliseconds of wall time, and memory; peers in the same process.
 
-python benchmarks/training_device.py [--rounds N] [--only TEXT] [--times FACTOR ...] [--no-compile]
+python benchmarks/training_device.py [--rounds N] [--only TEXT] [--times FACTOR ...] [--compiled TEXT ...]
 
 Models are those of ``training.py``, with their batches and with batches FACTOR times as large. Whole steps are timed in
 turn: forward, backward, clip, noise, SGD; "bf16" is autocast, "compiled" is torch.compile of the module. PyTorch's
 own defaults hold for all: convolutions may use TF32, products do not. Memory is the peak of five steps above
-what module and batch take. Opacus is timed where the same Python has it. Only a run of all models, compiled ones too,
-is kept.
+what module and batch take. Compiling takes minutes, so only some models are compiled, with the largest batch. Opacus is
+timed where the same Python has it. Only a run of all models is kept.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -52,8 +53,8 @@ def plain(problem: Problem, *, bf16: bool = False, compiled: bool = False) -> St
     return step
 
 
-def private(problem: Problem, *, memory: int | None = None, bf16: bool = False) -> Step:
-    module, optimizer = prepared(problem, memory)
+def private(problem: Problem, *, memory: int | None = None, bf16: bool = False, compiled: bool = False) -> Step:
+    module, optimizer = prepared(problem, memory, compiled=compiled)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -65,20 +66,19 @@ def private(problem: Problem, *, memory: int | None = None, bf16: bool = False) 
     return step
 
 
-def makers(compiled: bool) -> dict[str, Callable[[Problem], Step]]:
-    made: dict[str, Callable[[Problem], Step]] = {
-        "plain": plain,
-        "Privet": private,
-        "Privet, lean": lambda problem: private(problem, memory=0),
-        "plain, bf16": lambda problem: plain(problem, bf16=True),
-        "Privet, bf16": lambda problem: private(problem, bf16=True),
-        "Opacus hooks": lambda problem: opacus(problem, "hooks"),
-        "Opacus ghost": lambda problem: opacus(problem, "ghost"),
-    }
-    if compiled:
-        made["plain, compiled"] = lambda problem: plain(problem, compiled=True)
-        made["plain, compiled bf16"] = lambda problem: plain(problem, compiled=True, bf16=True)
-    return made
+WAYS: dict[str, Callable[[Problem], Step]] = {
+    "plain": plain,
+    "Privet": private,
+    "Privet, lean": partial(private, memory=0),
+    "Opacus hooks": partial(opacus, mode="hooks"),
+    "Opacus ghost": partial(opacus, mode="ghost"),
+    "plain, bf16": partial(plain, bf16=True),
+    "Privet, bf16": partial(private, bf16=True),
+    "plain, compiled": partial(plain, compiled=True),
+    "Privet, compiled": partial(private, compiled=True),
+    "plain, compiled, bf16": partial(plain, compiled=True, bf16=True),
+    "Privet, compiled, bf16": partial(private, compiled=True, bf16=True),
+}
 
 
 def on_device(make: Any, times: int) -> Problem:
@@ -105,35 +105,34 @@ def _seconds(step: Step, count: int) -> float:
     return (time.perf_counter() - begun) / count
 
 
-def peak(step_of: Callable[[Problem], Step], make: Any, times: int) -> float:
-    """Bytes above those of module and batch."""
-    problem = on_device(make, times)
+def raced(name: str, times: int, *, rounds: int, compiled: bool) -> tuple[dict[str, float], dict[str, float]]:
+    """Milliseconds of a step and MiB of its peak, by who."""
+    ours = problems()[name]
+    theirs = _with_their_layers(name) or ours
+    memory: dict[str, float] = {}
+    works: dict[str, Callable[[], float]] = {}
+    for who, step_of in WAYS.items():
+        if "compiled" in who and not compiled:
+            continue
+        make = theirs if who.startswith("Opacus") else ours
+        try:
+            with _clean():
+                works[who], memory[who] = _begun(step_of, on_device(make, times))
+        except Exception as error:
+            print(f"{name} x{times}, {who}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
+    rows = interleaved_rounds(works, rounds=rounds).items()
+    return {who: 1e3 * statistics.median(seconds) for who, seconds in rows}, memory
+
+
+def _begun(step_of: Callable[[Problem], Step], problem: Problem) -> tuple[Callable[[], float], float]:
+    """How to time it, and MiB above those of module and batch."""
     base = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     step = step_of(problem)
     for _ in range(5):
         step()
-    return torch.cuda.max_memory_allocated() - base
-
-
-def raced(name: str, times: int, *, rounds: int, compiled: bool) -> tuple[dict[str, float], dict[str, float]]:
-    """Milliseconds of a step and MiB of its peak, by who."""
-    # The peers' own recurrent layer, and a criterion that its ghost mode takes.
-    ours = problems()[name]
-    theirs = _with_their_layers(name) or ours
-    found, memory = {}, {}
-    works: dict[str, Callable[[], float]] = {}
-    for who, step_of in makers(compiled).items():
-        make = theirs if who.startswith("Opacus") else ours
-        try:
-            with _clean():
-                memory[who] = peak(step_of, make, times) / 2**20
-            works[who] = timed(step_of(on_device(make, times)))
-        except Exception as error:
-            print(f"{name} x{times}, {who}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
-    for who, seconds in interleaved_rounds(works, rounds=rounds).items():
-        found[who] = 1e3 * statistics.median(seconds)
-    return found, memory
+    torch.cuda.synchronize()
+    return timed(step), (torch.cuda.max_memory_allocated() - base) / 2**20
 
 
 @contextlib.contextmanager
@@ -158,28 +157,29 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="")
     parser.add_argument("--times", type=int, nargs="*", default=[1, 16])
-    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--compiled", nargs="*", default=["MLP", "WRN", "transformer 4"])
     options = parser.parse_args()
     if not torch.cuda.is_available():
         raise SystemExit("no CUDA device here; benchmarks/training.py times steps on the host")
-    compiled = not options.no_compile
-    told = list(makers(compiled))
     steps, memories = {}, {}
     for name in problems():
         for times in options.times if options.only in name else []:
             key = name if times == 1 else f"{name}, times {times}"
+            compiled = times == max(options.times) and any(part in name for part in options.compiled)
             steps[key], memories[key] = raced(name, times, rounds=options.rounds, compiled=compiled)
             print(key, {who: round(value, 2) for who, value in steps[key].items()}, flush=True)
             torch._dynamo.reset()
     device = torch.cuda.get_device_name()
-    text = show(f"Milliseconds of a step on one {device}", columns=["model", *told],
-                rows=[[key, *(values.get(who, "-") for who in told)] for key, values in steps.items()])  # fmt: skip
-    text += show("MiB that five steps take above module and batch", columns=["model", *told],
-                 rows=[[key, *(values.get(who, "-") for who in told)] for key, values in memories.items()])  # fmt: skip
-    if not (options.only or options.no_compile):
+    text = show(f"Milliseconds of a step on one {device}", columns=["model", *WAYS], rows=_rows(steps))
+    text += show("MiB that five steps take above module and batch", columns=["model", *WAYS], rows=_rows(memories))
+    if not options.only:
         keep("training_device", {"device": device, "milliseconds": steps, "mebibytes": memories},
              packages=["torch", "triton", "opacus"])  # fmt: skip
         (RESULTS / "training_device.md").write_text(text, encoding="utf-8")
+
+
+def _rows(found: dict[str, dict[str, float]]) -> list[list[object]]:
+    return [[key, *(values.get(who, "-") for who in WAYS)] for key, values in found.items()]
 
 
 if __name__ == "__main__":

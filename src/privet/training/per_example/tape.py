@@ -6,7 +6,6 @@ nothing for them. A tap on the output, tied to an anchor that does ask, receives
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -135,17 +134,18 @@ class Tape:
     """Records the calls of owners; attached for as long as the module is trained.
 
     ``reached`` is told when a backward pass has come by a call, or by one use in it. Outputs are held only on request:
-    they would keep memory that the pass itself lets go of. ``open`` says whether calls are recorded at all.
+    they would keep memory that the pass itself lets go of. ``open`` says whether calls are recorded at all. ``apart``
+    keeps what happens here from a compiler, which can make no sense of it.
     """
 
-    def __init__(self, owners: list[Owner], *, outputs: bool = False) -> None:
+    def __init__(self, owners: list[Owner], *, outputs: bool = False, apart: bool = False) -> None:
         self.calls: list[Call] = []
         # Of compiled passes; whoever holds one is told of its calls.
         self.tickets: list[Any] = []
         self.owners = owners
         self.reached: Reached | None = None
         self.open = True
-        self._outputs = outputs
+        self._outputs, self._apart = outputs, apart
         self._anchor: Tensor | None = None
         self._hidden: list[list[nn.Parameter]] = []
         self._handles: list[Any] = []
@@ -167,8 +167,7 @@ class Tape:
                 recorded.start(owner.module, kind, partial(self._begin, owner))
                 continue
             before, after = self._hooks(owner)
-            if "torch._dynamo" in sys.modules:
-                # A compiler is at work, which can make no sense of them.
+            if self._apart:
                 before, after = map(torch.compiler.disable, (before, after))
             self._handles.append(owner.module.register_forward_pre_hook(before, with_kwargs=True))
             self._handles.append(owner.module.register_forward_hook(after, with_kwargs=True, always_call=True))

@@ -91,7 +91,7 @@ class Watch:
         if self._tape is None and self.batch_size:
             look = FirstLook.at(self.module, args, kwargs, dissolved=self._compile)
             self._compiled = CompiledPasses(self.module, look.owners) if self._compile else None
-            self._take_up(Tape(look.owners), look)
+            self._take_up(Tape(look.owners, apart=self._compile), look)
             if self._compiled is not None:
                 self._compiled.attach()
         if self._tape is None or self._reader is None:
