@@ -152,7 +152,7 @@ def test_noise_of_a_step_has_the_plan_s_deviation_and_ten_percent_off_would_show
     before = {name: value.detach().cpu().clone() for name, value in module.named_parameters()}
     after = trained(DEVICE, steps=1, dataset=dataset, module=module, noise_multiplier=3.0, max_grad_norm=0.5)
     # Inputs of zero give the weights no gradient of their own.
-    moved = (after["weight"] - before["weight"]).flatten().numpy() / 0.5
+    moved = (after["weight"] - before["weight"]).flatten().double().numpy() / 0.5
     deviation = 3.0 * 0.5 / COUNT
     assert stats.kstest(moved, "norm", args=(0, deviation)).pvalue > 1e-6
     for off in (0.9, 1.1):

@@ -58,6 +58,11 @@ class _Pass(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, g: Tensor) -> Any:
         x, mean, scale = ctx.saved_tensors
         (count, channels), cells = x.shape[:2], ctx.cells
+        if not count:
+            # Devices refuse to launch nothing.
+            names = [name for name in ("weight", "bias") if trainable(ctx.module, name)]
+            ctx.use.reach({name: g.new_zeros(0, channels) for name in names})
+            return torch.zeros_like(x) if ctx.needs_input_grad[0] else None, None, None, None
         # As one example whose channels are those of all, so that no example's gradient is added to another's.
         below, weight, bias = torch.ops.aten.native_group_norm_backward(
             g.contiguous().view(1, -1, cells),
