@@ -38,6 +38,9 @@ class ShardedWatch(Watch):
         super().__init__(module, memory=memory)
         self._ranks = ranks
         self._parts = sharded_modules(module)
+        for part in _recurrent(module):
+            # On GPUs it would give the weights new memory, and what is gathered later would not be seen by them.
+            part.flatten_parameters = _leave_apart
         self._twins: dict[Owner, Owner] = {}
         self._alike: list[tuple[nn.Module, nn.Module]] = []
         self._shards: dict[nn.Parameter, nn.Parameter] = {}
@@ -51,6 +54,11 @@ class ShardedWatch(Watch):
     def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
         """Never: a pass of ours would not gather the weights."""
         return False
+
+    def release(self) -> None:
+        super().release()
+        for part in _recurrent(self.module):
+            vars(part).pop("flatten_parameters", None)
 
     def factored_sum(self, factors_of: Factors, *, scale: float = 1.0) -> ClippedSum:
         with self._weights():
@@ -132,6 +140,14 @@ class ShardedWatch(Watch):
 
     def _by_shard(self, found: ByParameter) -> ByParameter:
         return {self._shards.get(weight, weight): total for weight, total in found.items()}
+
+
+def _recurrent(module: nn.Module) -> list[Any]:
+    return [part for part in module.modules() if isinstance(part, nn.RNNBase)]
+
+
+def _leave_apart() -> None:
+    """Weights of a recurrent layer need not lie together."""
 
 
 def _whole(parameter: Any) -> nn.Parameter:
