@@ -12,8 +12,10 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
+from privet.training.per_example import clipping  # noqa: E402
 from privet.training.per_example.owners import UnsupportedModule  # noqa: E402
 from privet.training.per_example.rules.convolution import Convolution  # noqa: E402
+from privet.training.per_example.rules.embedding import Embedding  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
 from . import reference  # noqa: E402
@@ -47,6 +49,31 @@ def test_clipped_sums_are_those_of_one_example_at_a_time(name: str, clip_norm: f
         torch.testing.assert_close(
             found[part], total, rtol=2e-4, atol=2e-6 * min(clip_norm, 1), msg=lambda m, p=part: f"{p}: {m}"
         )
+
+
+@pytest.mark.parametrize("bad", [None, float("nan")])
+@pytest.mark.parametrize("name", CASES)
+def test_sums_are_the_same_where_the_host_runs_ahead_of_its_device(name: str, bad: float | None, monkeypatch) -> None:
+    torch.manual_seed(7)
+    make, batch = CASES[name]
+    module, x, y = make(), batch(6), torch.randint(3, (6,))
+    if bad is not None and x.is_floating_point():
+        x[1] = bad
+    plain = copy.deepcopy(module)
+    wanted, norms = ours(plain, x.clone(), y, clip_norm=0.05, memory=0)
+    monkeypatch.setattr(clipping, "_runs_ahead", lambda norms: True)
+    found, seen = ours(module, x, y, clip_norm=0.05, memory=0)
+    torch.testing.assert_close(seen, norms, equal_nan=True)
+    for part, total in wanted.items():
+        torch.testing.assert_close(found[part], total)
+
+
+def test_norms_of_embeddings_by_pairs_of_tokens_are_those_by_sorting() -> None:
+    torch.manual_seed(2)
+    for module in (nn.Embedding(5, 4), nn.Embedding(5, 4, padding_idx=1)):
+        x, g = torch.randint(5, (7, 2, 6)), torch.randn(7, 2, 6, 4)
+        wanted = Embedding().squared_norms(module, x, g)
+        torch.testing.assert_close(Embedding._by_pairs(module, x, g), wanted)
 
 
 @pytest.mark.parametrize("name", CASES)

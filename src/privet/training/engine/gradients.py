@@ -77,10 +77,11 @@ class WholeGradients:
 def write_means(parameters: list[nn.Parameter], sums: Sums, flat: Tensor, *, expected: float) -> None:
     """Add the sums to ``flat``, which becomes the memory of the gradients, and divide by ``expected``."""
     pieces = _unflatten_dense_tensors(flat, parameters)
-    for parameter, piece in zip(parameters, pieces, strict=True):
-        total = sums.get(parameter)
-        if total is not None:
-            piece.add_(total)
+    summed = [
+        (piece, sums[parameter]) for parameter, piece in zip(parameters, pieces, strict=True) if parameter in sums
+    ]
+    if summed:
+        torch._foreach_add_([piece for piece, _ in summed], [total for _, total in summed])
     flat.mul_(1.0 / expected)
     for parameter, piece in zip(parameters, pieces, strict=True):
         parameter.grad = piece if parameter.dtype is torch.float32 else piece.to(parameter)

@@ -50,12 +50,24 @@ def factored_sum(reader: Reader, factors_of: Factors, *, scale: float = 1.0) -> 
                 return found
         quick = _quick(reader)
         norms = _norms([*reader.squares, *(part.squares() for part in quick)], scale)
+        if _runs_ahead(norms):
+            # All is begun before anybody waits for the device to say whether it was right.
+            finite, sums = norms.isfinite().all(), _sums(quick, reader.kept, factors_of(norms) * scale, None)
+            if bool(finite):
+                return ClippedSum(sums, norms)
         if quick and not bool(norms.isfinite().all()):
             # Shorter ways to a norm may overflow where the gradient itself does not.
             for part in quick:
                 reader.keep(part)
             quick, norms = [], _norms(reader.squares, scale)
-        return ClippedSum(_sums(quick, reader.kept, factors_of(norms) * scale), norms)
+        factors = factors_of(norms) * scale
+        good = factors > 0
+        return ClippedSum(_sums(quick, reader.kept, factors, None if bool(good.all()) else good), norms)
+
+
+def _runs_ahead(norms: Tensor) -> bool:
+    """Whether the host begins work before the device has done what came before."""
+    return not norms.is_cpu
 
 
 def chain_sum_of(seen: list[Seen], factors_of: Factors, *, scale: float, own: bool) -> ClippedSum | None:
@@ -109,13 +121,11 @@ def clip_factors(norms: Tensor, *, clip_norm: float) -> Tensor:
     return (norms / limit).clamp_min_(1.0).reciprocal_().nan_to_num_(0.0)
 
 
-def _sums(quick: list[Ruled], kept: ByParameter, factors: Tensor) -> ByParameter:
-    good = factors > 0
-    bad_ones = None if bool(good.all()) else good
+def _sums(quick: list[Ruled], kept: ByParameter, factors: Tensor, good: Tensor | None) -> ByParameter:
+    """``good`` says which examples may be looked at; None: all."""
     sums = {
-        parameter: weighted_sum(grad if bad_ones is None else only(grad, good), factors)
-        for parameter, grad in kept.items()
+        parameter: weighted_sum(grad if good is None else only(grad, good), factors) for parameter, grad in kept.items()
     }
     for part in quick:
-        sums |= part.weighted(factors, bad_ones)
+        sums |= part.weighted(factors, good)
     return sums

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from privet.training.per_example.rule import Grads, Rule, middle
 
+# Of so many in an example, products of every two are no burden.
+_FEW_TOKENS = 1024
+
 
 class Embedding(Rule):
     types = (nn.Embedding,)
@@ -32,11 +35,23 @@ class Embedding(Rule):
         return {"weight": made.view(len(x), module.num_embeddings, module.embedding_dim)}
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        if not x.is_cpu and x.dim() > 1 and x[0].numel() <= _FEW_TOKENS:
+            return self._by_pairs(module, x, g)
         keys, rows = self._rows(module, x, g)
         found, at = torch.unique(keys, return_inverse=True)
         sums = rows.new_zeros(len(found), rows.shape[1]).index_add_(0, at, rows)
         owner = torch.div(found, module.num_embeddings, rounding_mode="floor")
         return rows.new_zeros(len(x)).index_add_(0, owner, sums.square().sum(1))
+
+    @staticmethod
+    def _by_pairs(module: Any, x: Tensor, g: Tensor) -> Tensor:
+        """Products of the gradients of every two equal tokens: to find out which differ would make a device wait."""
+        tokens, rows = x.flatten(1), middle(g)
+        alike = tokens[:, :, None] == tokens[:, None, :]
+        if module.padding_idx is not None:
+            alike &= (tokens != module.padding_idx)[:, :, None]
+        # Rounding can make a sum of products negative where the norm is zero.
+        return torch.bmm(rows, rows.transpose(1, 2)).mul_(alike).sum((1, 2)).clamp_min(0)
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
         keys, rows = self._rows(module, x, g)
