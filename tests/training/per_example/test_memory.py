@@ -17,11 +17,40 @@ from privet.training.per_example.first_batch import held_by  # noqa: E402
 from privet.training.per_example.scratch import Scratch, empty  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
-from .cases import Between  # noqa: E402
+from .cases import CASES, Between  # noqa: E402
 
 
 def network() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2), nn.Tanh(), nn.Flatten(), nn.Linear(8, 2))
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("memory", [0, 1 << 30])
+@pytest.mark.parametrize("name", CASES)
+def test_a_step_leaves_nothing_that_waits_for_the_garbage_collector(name: str, memory: int) -> None:
+    """It comes seldom, and until then every step would hold memory of its own."""
+    torch.manual_seed(1)
+    make, batch = CASES[name]
+    watch = Watch(make(), memory=memory)
+
+    def step(count: int) -> None:
+        watch(batch(count)).sum().backward()
+        watch.clipped_sum(clip_norm=1.0)
+
+    step(4)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        step(4)
+        step(3)
+        gc.collect()
+        left = [tuple(one.shape) for one in gc.garbage if isinstance(one, torch.Tensor)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left
 
 
 @pytest.mark.parametrize("memory", [0, 1 << 30])

@@ -76,7 +76,7 @@ class Call:
     structure: Any
     outputs: tuple[Tensor, ...] = ()
     grads: tuple[Tensor | None, ...] | None = None
-    uses: Uses = field(default_factory=lambda: Uses(lambda use: None))
+    uses: Uses = field(default_factory=Uses)
     batch: int | None = None
     dropped: bool = False
     forgotten: bool = False
@@ -91,8 +91,7 @@ class Call:
     def drop(self) -> None:
         """Its gradients are formed: let go of what they were formed from."""
         self.dropped, self.leaves, self.outputs, self.grads, self.part = True, [], (), None, None
-        for use in self.uses:
-            use.drop()
+        self.uses.drop()
 
     def tensors(self) -> list[Tensor]:
         return [leaf for leaf in self.leaves if isinstance(leaf, Tensor)]

@@ -56,23 +56,39 @@ class Use:
 
     def drop(self) -> None:
         """Its gradients are formed: let go of what they were formed from."""
-        self.dropped, self.x, self.g = True, self.x[:0], None
+        # Not a part of the input, which would hold the memory of the whole.
+        self.dropped, self.x, self.g, self.told = True, self.x.new_empty(0), None, _nobody
 
     def batch_first(self) -> tuple[Tensor, Tensor]:
         x, g = wide(self.x), wide(self.g) if self.g is not None else torch.zeros(0)
         return (x.transpose(0, 1), g.transpose(0, 1)) if self.time_first else (x, g)
 
 
+def _noted(use: Use) -> None:
+    """Of a pass that is read later."""
+
+
+def _nobody(use: Use) -> None:
+    """Of a pass that is forgotten."""
+    use.drop()
+
+
 class Uses(list[Use]):
     """The uses of one call. Each, once it is reached, is told to ``told``."""
 
-    def __init__(self, told: Callable[[Use], None]) -> None:
+    def __init__(self, told: Callable[[Use], None] | None = None) -> None:
         super().__init__()
-        self._told = told
+        self._told = told or _noted
 
     def append(self, use: Use) -> None:
         use.told = self._told
         super().append(use)
+
+    def drop(self) -> None:
+        """Their gradients are formed, or nobody wants them; who was told of them is held no longer."""
+        self._told = _nobody
+        for use in self:
+            use.drop()
 
 
 class _LinearTap(torch.autograd.Function):  # type: ignore[misc]

@@ -37,7 +37,7 @@ class Scaling:
             self.told(self)
 
     def drop(self) -> None:
-        self.dropped, self.g = True, None
+        self.dropped, self.g, self.told = True, None, None
 
 
 class _Pass(torch.autograd.Function):  # type: ignore[misc]
