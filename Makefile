@@ -10,10 +10,11 @@ ANONYMITY := .venv-anonymity
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-kills check format bench bench-training bench-utility bench-deidentify clean
+.PHONY: help demo test test-cuda test-kills check format bench bench-training bench-utility bench-deidentify clean
 help:
 	@echo "make demo    run the first study on real health records and print where its report is"
 	@echo "make test    every test"
+	@echo "make test-cuda   the tests of training on a GPU, where there is one"
 	@echo "make test-kills  a thousand kills leave no uncharged release and no part of a file"
 	@echo "make check   format, lint, types, strata"
 	@echo "make bench-training  private training steps beside plain ones and the peers'"
@@ -46,6 +47,11 @@ demo: $(DEMO)
 
 test: $(DEV)
 	@$(BIN)/python -m pytest -q
+
+# Where there is a GPU: what it changes, and the layers' tests on it. Those that look into arrays or processes stay here.
+test-cuda: $(DEV)
+	@$(BIN)/python -m pytest -q tests/noise tests/training/device
+	@PRIVET_TEST_DEVICE=cuda $(BIN)/python -m pytest -q tests/training/per_example/test_support.py tests/training/per_example/test_compiled.py
 
 # A thousand kills of each kind at random moments: the ledger, the vault, a table; about half an hour on two cores.
 test-kills: $(DEV)
