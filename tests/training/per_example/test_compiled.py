@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 
 import pytest
 
@@ -51,8 +52,18 @@ def same(found, wanted) -> None:
         torch.testing.assert_close(found[0][name], total, rtol=2e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_case_of_the_matrix_is_what_it_is_without_the_compiler(name: str, traced) -> None:
+# One of each way in which a case is run; all of them take minutes (PRIVET_LONG_TESTS=1).
+SOME = [
+    "linear on 3 axes", "conv2d reflect", "transposed conv2d groups", "embedding with padding", "embedding bag",
+    "rms norm", "group norm", "instance norm 1d", "prelu", "lstm that gives its last state", "attention",
+    "transformer layer", "weight norm", "tied weights", "weights tied by hand", "a layer used twice",
+    "a bare parameter", "positions without a batch", "time before batch inside",
+    "in-place activation after convolution", "low rank correction", "checkpointed",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES if "PRIVET_LONG_TESTS" in os.environ else SOME)
+def test_cases_of_the_matrix_are_what_they_are_without_the_compiler(name: str, traced) -> None:
     torch.manual_seed(7)
     make, batch = CASES[name]
     module = make()
@@ -149,6 +160,43 @@ def test_the_module_itself_is_not_recorded_and_comes_back_as_it_was(traced) -> N
     assert not any(part._forward_hooks or "forward" in vars(part) for part in module.children())
     F.cross_entropy(module(x), y).backward()
     assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+class TiedHead(nn.Module):
+    """A module without a rule that uses another's weight."""
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, x):
+        return F.linear(x, self.weight)
+
+
+def test_a_weight_that_a_part_between_graphs_uses_too_is_counted_there_as_well(traced) -> None:
+    torch.manual_seed(4)
+    table, middle = nn.Embedding(3, 8), nn.Linear(8, 8)
+    module = nn.Sequential(table, middle, nn.Tanh(), TiedHead(table.weight))
+    compiled, plain = Watch(copy.deepcopy(module), compile=True), Watch(module)
+    for count in (5, 3):
+        x, y = torch.randint(3, (count,)), torch.randint(3, (count,))
+        same(sums(compiled, x, y), sums(plain, x, y))
+
+
+def test_a_copy_runs_by_weights_of_its_own(traced) -> None:
+    module = nn.Sequential(nn.Linear(8, 8), nn.LSTM(8, 8, batch_first=True))
+    module.forward = lambda x: module[1](module[0](x))[0]
+    watch = Watch(module, compile=True)
+    x = torch.randn(4, 5, 8)
+    watch(x).sum().backward()
+    watch.clipped_sum(clip_norm=1.0)
+    made = copy.deepcopy(module[1])
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.zero_()
+    assert made(x)[0].abs().sum() == 0
+    made(x)[0].sum().backward()
+    assert not watch.holds
 
 
 def trained(module: nn.Module, **settings) -> torch.Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from privet.core.errors import InvalidParameter
+from privet.training.per_example import recorded
 from privet.training.per_example.reading import Reader
 from privet.training.per_example.tape import Call, CallAxes, Owner, Tape
 
@@ -31,10 +32,9 @@ class CompiledPasses:
     """
 
     def __init__(self, module: nn.Module, owners: list[Owner]) -> None:
-        self._owners = [owner for owner in owners if tappable(owner)]
+        self._owners = _tapped_of(owners)
         for owner in self._owners:
             owner.tapped, owner.axes = True, [_FIRST] * len(owner.axes)
-        self._rest = [owner.module for owner in owners if not owner.tapped]
         self._state = _State()
         self._anchor = torch.zeros((), requires_grad=True, device=next(module.parameters()).device)
         self._compiled = torch.compile(functools.partial(_run, module))
@@ -44,21 +44,17 @@ class CompiledPasses:
         for number, owner in enumerate(self._owners):
             hook = functools.partial(_tapped, self._state, number)
             self._handles.append(owner.module.register_forward_hook(hook))
-        for part in self._rest:
-            # In the instance, where it goes before that of the class.
-            part.forward = torch.compiler.disable(part.forward)
+        recorded.keep_apart()
 
     def detach(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        for part in self._rest:
-            vars(part).pop("forward", None)
 
     def __call__(self, tape: Tape, reader: Reader, args: Any, kwargs: Any) -> Any:
         """A recorded pass."""
         ticket = _Ticket(tape, reader, self._owners)
-        for leaf in args:
+        for leaf in (*args, *kwargs.values()):
             if isinstance(leaf, Tensor) and leaf.dim():
                 # Batches differ in size from step to step.
                 torch._dynamo.maybe_mark_dynamic(leaf, 0)
@@ -71,6 +67,17 @@ class CompiledPasses:
         # Lives as long as the pass is remembered.
         tape.tickets.append(ticket)
         return out
+
+
+def _tapped_of(owners: list[Owner]) -> list[Owner]:
+    """Those that can be tapped and share no parameter with one that cannot."""
+    found = [owner for owner in owners if tappable(owner)]
+    while True:
+        rest = {parameter for owner in owners if owner not in found for parameter in owner.parameters().values()}
+        kept = [owner for owner in found if rest.isdisjoint(owner.parameters().values())]
+        if len(kept) == len(found):
+            return found
+        found = kept
 
 
 def tappable(owner: Owner) -> bool:

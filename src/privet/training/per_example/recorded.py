@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import nn
 
 from privet.training.per_example.uses import Use
@@ -22,6 +23,11 @@ class Recorded:
         raise NotImplementedError
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return _apart[0](self, *args, **kwargs)
+        return self._recorded_or_plain(*args, **kwargs)
+
+    def _recorded_or_plain(self, *args: Any, **kwargs: Any) -> Any:
         begin = _beginnings.get(self)
         found = begin() if begin is not None else None
         if found is None:
@@ -37,6 +43,15 @@ class Recorded:
 
 Begin = Callable[[], tuple[list[Use], Callable[[int], None]] | None]
 _beginnings: WeakKeyDictionary[Any, Begin] = WeakKeyDictionary()
+
+
+# How a compiler shall run them; nothing before there is one.
+_apart: list[Callable[..., Any]] = [Recorded._recorded_or_plain]
+
+
+def keep_apart() -> None:
+    """From now on compilers leave these modules to run by themselves: they can make no sense of what is recorded."""
+    _apart[:] = [torch.compiler.disable(Recorded._recorded_or_plain)]
 
 
 def plain_class(kind: type) -> type:
