@@ -162,6 +162,24 @@ def test_the_module_itself_is_not_recorded_and_comes_back_as_it_was(traced) -> N
     assert all(parameter.grad is not None for parameter in module.parameters())
 
 
+def test_mixed_precision_is_what_it_is_without_up_to_its_rounding(traced) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(2), nn.Linear(36, 8), nn.LayerNorm(8), nn.GELU(),
+        nn.Flatten(), nn.Linear(32, 3),
+    )  # fmt: skip
+    watches = Watch(copy.deepcopy(module), compile=True), Watch(module)
+    x, y = torch.randn(5, 1, 8, 8), torch.randint(3, (5,))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        losses = [F.cross_entropy(watch(x), y, reduction="sum") for watch in watches]
+    found = []
+    for watch, loss in zip(watches, losses, strict=True):
+        loss.backward()
+        made = watch.clipped_sum(clip_norm=0.05).sums
+        found.append(torch.cat([made[parameter].flatten() for parameter in watch.module.parameters()]))
+    assert float((found[0] - found[1]).norm()) < 0.02 * float(found[1].norm())
+
+
 class TiedHead(nn.Module):
     """A module without a rule that uses another's weight."""
 
