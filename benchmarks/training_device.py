@@ -39,10 +39,7 @@ def half(on: bool) -> Iterator[None]:
         yield
 
 
-def plain(problem: Problem, *, bf16: bool = False, compiled: bool = False) -> Step:
-    optimizer = torch.optim.SGD(problem.trained(), lr=1e-3)
-    module = torch.compile(problem.net) if compiled else problem.net
-
+def stepping(problem: Problem, module: Any, optimizer: Any, *, bf16: bool) -> Step:
     def step() -> None:
         optimizer.zero_grad()
         with half(bf16):
@@ -51,19 +48,19 @@ def plain(problem: Problem, *, bf16: bool = False, compiled: bool = False) -> St
         optimizer.step()
 
     return step
+
+
+def plain(problem: Problem, *, bf16: bool = False, compiled: bool = False) -> Step:
+    optimizer = torch.optim.SGD(problem.trained(), lr=1e-3)
+    module = torch.compile(problem.net) if compiled else problem.net
+
+    return stepping(problem, module, optimizer, bf16=bf16)
 
 
 def private(problem: Problem, *, memory: int | None = None, bf16: bool = False, compiled: bool = False) -> Step:
     module, optimizer = prepared(problem, memory, compiled=compiled)
 
-    def step() -> None:
-        optimizer.zero_grad()
-        with half(bf16):
-            loss = problem.loss(module(problem.x))
-        loss.backward()
-        optimizer.step()
-
-    return step
+    return stepping(problem, module, optimizer, bf16=bf16)
 
 
 WAYS: dict[str, Callable[[Problem], Step]] = {

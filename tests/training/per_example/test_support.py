@@ -74,6 +74,11 @@ def test_norms_of_embeddings_by_pairs_of_tokens_are_those_by_sorting() -> None:
         x, g = torch.randint(5, (7, 2, 6)), torch.randn(7, 2, 6, 4)
         wanted = Embedding().squared_norms(module, x, g)
         torch.testing.assert_close(Embedding._by_pairs(module, x, g), wanted)
+    # Two equal tokens whose gradients nearly cancel: what is left must not be taken for nothing.
+    g = 1e3 * torch.ones(1, 2, 4)
+    g[0, 1] = -g[0, 1] + 0.01
+    x, module = torch.zeros(1, 2, dtype=torch.int64), nn.Embedding(5, 4)
+    torch.testing.assert_close(Embedding._by_pairs(module, x, g), Embedding().squared_norms(module, x, g))
 
 
 @pytest.mark.parametrize("name", CASES)

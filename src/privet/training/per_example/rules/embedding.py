@@ -35,7 +35,7 @@ class Embedding(Rule):
         return {"weight": made.view(len(x), module.num_embeddings, module.embedding_dim)}
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
-        if not x.is_cpu and x.dim() > 1 and x[0].numel() <= _FEW_TOKENS:
+        if x.is_cuda and x.dim() > 1 and x[0].numel() <= _FEW_TOKENS:
             return self._by_pairs(module, x, g)
         keys, rows = self._rows(module, x, g)
         found, at = torch.unique(keys, return_inverse=True)
@@ -46,12 +46,13 @@ class Embedding(Rule):
     @staticmethod
     def _by_pairs(module: Any, x: Tensor, g: Tensor) -> Tensor:
         """Products of the gradients of every two equal tokens: to find out which differ would make a device wait."""
-        tokens, rows = x.flatten(1), middle(g)
+        # In double precision: where gradients of equal tokens cancel, single would take the norm for too little.
+        tokens, rows = x.flatten(1), middle(g).double()
         alike = tokens[:, :, None] == tokens[:, None, :]
         if module.padding_idx is not None:
             alike &= (tokens != module.padding_idx)[:, :, None]
         # Rounding can make a sum of products negative where the norm is zero.
-        return torch.bmm(rows, rows.transpose(1, 2)).mul_(alike).sum((1, 2)).clamp_min(0)
+        return torch.bmm(rows, rows.transpose(1, 2)).mul_(alike).sum((1, 2)).clamp_min(0).to(g.dtype)
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
         keys, rows = self._rows(module, x, g)
