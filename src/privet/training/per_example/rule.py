@@ -15,6 +15,9 @@ from privet.core.plugins import attribute, names
 # Of so few columns a kernel that goes along rows is slow; they are taken down the columns instead, or as they are.
 NARROW = 16
 
+# Of the square of all contributions' sizes: what rounding in single precision can hide of a sum of products.
+_HIDDEN = 2e-6
+
 _HALF = (torch.float16, torch.bfloat16)
 
 FAMILY = "privet.training.per_example.rules"
@@ -90,6 +93,16 @@ def row_squares(tensor: Tensor) -> Tensor:
     """Squared norm of each example. Shapes: (B, ...) to (B,)."""
     kind = torch.float32 if tensor.dtype in _HALF else None
     return torch.linalg.vector_norm(tensor.flatten(1), dim=1, dtype=kind).square()
+
+
+def gram_squares(seen: Tensor, other: Tensor) -> Tensor:
+    """Squared norms from Gram matrices of inputs and of output gradients over time; ``seen`` is overwritten.
+
+    Never too small: where what the steps contribute cancels, rounding could hide a gradient far above the clip, so as
+    much is added as it can hide. Shapes: (B, T, T) both to (B,).
+    """
+    sizes = (seen.diagonal(0, 1, 2) * other.diagonal(0, 1, 2)).clamp_min(0).sqrt().sum(1)
+    return seen.mul_(other).sum((1, 2)).clamp_min(0) + _HIDDEN * sizes.square()
 
 
 def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:

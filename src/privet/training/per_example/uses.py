@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, forming_pays, row_squares, wide
+from privet.training.per_example.rule import Grads, Rule, forming_pays, gram_squares, row_squares, wide
 from privet.training.per_example.scratch import empty
 
 
@@ -210,8 +210,8 @@ def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
         xs = xs.transpose(0, 1) if uses[0].time_first else xs
         gram = torch.bmm(gs, gs.transpose(1, 2), out=empty("gram", (len(gs), steps, steps), gs))
         seen = torch.bmm(xs, xs.transpose(1, 2), out=empty("seen", (len(xs), steps, steps), xs))
-        # A bias is a weight on an input of one. Rounding can make a sum negative where the norm is zero.
-        return seen.add_(biases).mul_(gram).sum((1, 2)).clamp_min(0)
+        # A bias is a weight on an input of one.
+        return gram_squares(seen.add_(biases), gram)
     total = row_squares(gs.sum(1)) * biases if biases else gs.new_zeros(len(gs))
     for use in weights:
         xs, _ = use.batch_first()

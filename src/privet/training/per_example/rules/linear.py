@@ -15,6 +15,7 @@ from privet.training.per_example.rule import (
     Grads,
     Rule,
     forming_pays,
+    gram_squares,
     middle,
     product,
     row_squares,
@@ -60,12 +61,11 @@ class Linear(Rule):
     def _of_weight(xs: Tensor, gs: Tensor) -> Tensor:
         steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
         if steps * (inside + outside) < inside * outside:
-            # Rounding can make a sum of products of Gram entries negative where the norm is zero.
             gram, other = (
                 product(part, part.transpose(1, 2), _square(name, part))
                 for name, part in zip(("seen", "gram"), (xs, gs), strict=True)
             )
-            return gram.mul_(other).sum((1, 2)).clamp_min(0)
+            return gram_squares(gram, other)
         return row_squares(_each(xs, gs))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
