@@ -15,8 +15,8 @@ from privet.core.plugins import attribute, names
 # Of so few columns a kernel that goes along rows is slow; they are taken down the columns instead, or as they are.
 NARROW = 16
 
-# Of the square of all contributions' sizes: what rounding in single precision can hide of a sum of products.
-_HIDDEN = 2e-6
+# Of the square of all contributions' sizes: what rounding can hide of a sum of products, in units of a last digit.
+_HIDDEN = 16
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -102,7 +102,7 @@ def gram_squares(seen: Tensor, other: Tensor) -> Tensor:
     much is added as it can hide. Shapes: (B, T, T) both to (B,).
     """
     sizes = (seen.diagonal(0, 1, 2) * other.diagonal(0, 1, 2)).clamp_min(0).sqrt().sum(1)
-    return seen.mul_(other).sum((1, 2)).clamp_min(0) + _HIDDEN * sizes.square()
+    return seen.mul_(other).sum((1, 2)).clamp_min(0) + _HIDDEN * torch.finfo(seen.dtype).eps * sizes.square()
 
 
 def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:
