@@ -102,7 +102,9 @@ class Positions(nn.Module):
         self.tokens, self.places, self.head = nn.Embedding(11, 8), nn.Embedding(5, 8), nn.Linear(8, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.head(torch.tanh(self.tokens(x) + self.places(torch.arange(x.shape[1]))[None]).mean(1))
+        found: Tensor = self.head(
+            torch.tanh(self.tokens(x) + self.places(torch.arange(x.shape[1], device=x.device))[None]).mean(1)
+        )
         return found
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from privet.training.per_example.reading import ByParameter
-from privet.training.per_example.rule import NARROW
+from privet.training.per_example.rule import NARROW, underflow
 from privet.training.per_example.rules.chain import Chain, Seen
 from privet.training.per_example.tape import Call
 
@@ -36,9 +36,12 @@ def norms_of(seen: list[Seen], *, scale: float) -> Tensor | None:
     for layer in seen:
         if layer.weight is None and layer.bias is None:
             continue
-        own = _squares(layer.g)
+        lost = underflow(layer.g)
+        own = _squares(layer.g).add_(layer.g.shape[1] * lost)
         if layer.weight is not None:
             inputs = _squares(layer.x)
+            if layer.bias is None:
+                inputs.add_(layer.x.shape[1] * lost)
             own = own.mul_(inputs) if layer.bias is None else torch.addcmul(own, own, inputs)
         total = own if total is None else total.add_(own)
     norms = torch.zeros(0) if total is None else total.sqrt_()

@@ -17,6 +17,8 @@ NARROW = 16
 
 # Of the square of all contributions' sizes: what rounding can hide of a sum of products, in units of a last digit.
 _HIDDEN = 16
+# Of their sizes: what they are never taken to cancel to, in units of a last digit.
+_REORDERED = 4096
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -91,18 +93,58 @@ def squared_norms(grads: Mapping[str, Tensor]) -> Tensor:
 
 def row_squares(tensor: Tensor) -> Tensor:
     """Squared norm of each example. Shapes: (B, ...) to (B,)."""
+    return lengths(tensor.flatten(1)).square()
+
+
+def lengths(tensor: Tensor) -> Tensor:
+    """Norms along the last axis, in single precision at least."""
     kind = torch.float32 if tensor.dtype in _HALF else None
-    return torch.linalg.vector_norm(tensor.flatten(1), dim=1, dtype=kind).square()
+    return torch.linalg.vector_norm(tensor, dim=-1, dtype=kind)
 
 
-def gram_squares(seen: Tensor, other: Tensor) -> Tensor:
-    """Squared norms from Gram matrices of inputs and of output gradients over time; ``seen`` is overwritten.
+def gram_squares(seen: Tensor, other: Tensor, inside: int, outside: int) -> Tensor:
+    """Squared norms from Gram matrices over time of inputs of width ``inside`` and gradients of width ``outside``.
 
     Never too small: where what the steps contribute cancels, rounding could hide a gradient far above the clip, so as
-    much is added as it can hide. Shapes: (B, T, T) both to (B,).
+    much is added as it can hide. ``seen`` is overwritten. Shapes: (B, T, T) both to (B,).
     """
-    sizes = (seen.diagonal(0, 1, 2) * other.diagonal(0, 1, 2)).clamp_min(0).sqrt().sum(1)
-    return seen.mul_(other).sum((1, 2)).clamp_min(0) + _HIDDEN * torch.finfo(seen.dtype).eps * sizes.square()
+    lost = underflow(seen)
+    inputs, slopes = (gram.diagonal(0, 1, 2).clamp_min(0).sqrt() for gram in (seen, other))
+    sizes = (inputs * slopes).sum(1).square().mul_(_HIDDEN * torch.finfo(seen.dtype).eps)
+    for steps, width in ((inputs, outside), (slopes, inside)):
+        sizes.add_(steps.sum(1).square(), alpha=width * lost)
+    return seen.mul_(other).sum((1, 2)).clamp_min(0).add_(sizes)
+
+
+def outer_squares(seen: Tensor, slopes: Tensor, inside: int, outside: int, biases: int) -> Tensor:
+    """Squared norms of outer products of vectors, and of as many biases, which are weights on an input of one.
+
+    From those of inputs of width ``inside``, which are overwritten, and of gradients of width ``outside``. Squares of
+    small numbers become zero, which a large factor would have made large again; as much is added as is lost so.
+    Shapes: (B,) both to (B,).
+    """
+    lost = underflow(slopes)
+    return seen.add_(biases + inside * lost).mul_(slopes + outside * lost)
+
+
+def added_again(squares: Tensor, sizes: Tensor) -> Tensor:
+    """Squared norms of gradients that are not kept, so that their clipped sum is added up in another order.
+
+    Where an example's contributions cancel, their rounding does not, nor what they round off from other examples' sums
+    on the way: they are never taken to cancel to less than a part of their ``sizes``. Shapes: (B,) both.
+    """
+    return sizes.mul(_REORDERED * torch.finfo(sizes.dtype).eps).square_().add_(squares)
+
+
+def step_sizes(xs: Tensor, gs: Tensor) -> Tensor:
+    """Sizes of all that time steps contribute to a linear map's gradient. Shapes: (B, T, d), (B, T, p) to (B,)."""
+    seen, slopes = (lengths(part) for part in (xs, gs))
+    return seen.mul_(slopes).sum(1)
+
+
+def underflow(like: Tensor) -> float:
+    """What a square may be that is taken for zero."""
+    return float(torch.finfo(like.dtype).tiny)
 
 
 def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:

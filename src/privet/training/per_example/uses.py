@@ -14,7 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, forming_pays, gram_squares, row_squares, wide
+from privet.training.per_example.rule import (
+    Grads,
+    Rule,
+    added_again,
+    forming_pays,
+    gram_squares,
+    lengths,
+    outer_squares,
+    row_squares,
+    step_sizes,
+    wide,
+)
 from privet.training.per_example.scratch import empty
 
 
@@ -201,23 +212,25 @@ def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
     biases = sum(_trained(module, use.bias) for use in uses)
     _, gs = uses[0].batch_first()
     steps, outside, inside = gs.shape[1], gs.shape[2], sum(use.x.shape[2] for use in weights)
+    if not weights:
+        return row_squares(gs.sum(1)) * biases
     if steps == 1:
-        seen = [row_squares(use.batch_first()[0]) for use in weights]
-        total = torch.stack(seen).sum(0) if seen else gs.new_zeros(len(gs))
-        return total.add_(biases).mul_(row_squares(gs))
-    if weights and steps * (inside + outside) < inside * outside:
+        seen = torch.stack([row_squares(use.batch_first()[0]) for use in weights]).sum(0)
+        return outer_squares(seen, row_squares(gs), inside, outside, biases)
+    if steps * (inside + outside) < inside * outside:
         xs = _side_by_side(weights)
         xs = xs.transpose(0, 1) if uses[0].time_first else xs
         gram = torch.bmm(gs, gs.transpose(1, 2), out=empty("gram", (len(gs), steps, steps), gs))
         seen = torch.bmm(xs, xs.transpose(1, 2), out=empty("seen", (len(xs), steps, steps), xs))
         # A bias is a weight on an input of one.
-        return gram_squares(seen.add_(biases), gram)
-    total = row_squares(gs.sum(1)) * biases if biases else gs.new_zeros(len(gs))
+        return gram_squares(seen.add_(biases), gram, inside, outside)
+    total, sizes = row_squares(gs.sum(1)) * biases, lengths(gs).sum(1) * biases
     for use in weights:
         xs, _ = use.batch_first()
         made = empty("each", (len(gs), outside, xs.shape[2]), gs)
-        total = total + row_squares(torch.bmm(gs.transpose(1, 2), xs, out=made))
-    return total
+        total.add_(row_squares(torch.bmm(gs.transpose(1, 2), xs, out=made)))
+        sizes.add_(step_sizes(xs, gs))
+    return added_again(total, sizes)
 
 
 def _put(made: Grads, module: nn.Module, name: str, rows: slice | None, value: Tensor, count: int | None) -> None:

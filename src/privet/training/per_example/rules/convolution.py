@@ -7,6 +7,7 @@ first, as the layer itself does, so that border cells count as often as they wer
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, squared_norms, trainable, wide
+from privet.training.per_example.rule import Grads, Rule, added_again, lengths, squared_norms, trainable, wide
 from privet.training.per_example.scratch import empty
 
 # Which way is quicker depends on the batch's size only roughly.
@@ -57,7 +58,17 @@ class Convolution(Rule):
         parts = [
             squared_norms(self.per_example(module, *part)) for part in zip(x.split(most), g.split(most), strict=True)
         ]
-        return torch.cat(parts)
+        return added_again(torch.cat(parts), self._sizes(module, x, g))
+
+    def _sizes(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        """Sizes of what all places contribute, at most: each tap of the kernel meets inputs and gradients once.
+
+        Shapes: to (B,).
+        """
+        padded, _ = self._padded(module, x)
+        taps, places = module.weight[0, 0].numel(), g[:1, 0].numel()
+        seen, slopes = (lengths(part.flatten(1)) for part in (padded, g))
+        return slopes * (seen * math.sqrt(taps) + math.sqrt(places))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
         x, g = wide(x), wide(g)

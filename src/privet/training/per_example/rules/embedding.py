@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, middle
+from privet.training.per_example.rule import Grads, Rule, added_again, lengths, middle, row_squares
 
 # Of so many in an example, products of every two are no burden.
 _FEW_TOKENS = 1024
@@ -35,13 +35,14 @@ class Embedding(Rule):
         return {"weight": made.view(len(x), module.num_embeddings, module.embedding_dim)}
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
-        if x.is_cuda and x.dim() > 1 and x[0].numel() <= _FEW_TOKENS:
+        if x.is_cuda and x.dim() > 1 and x.shape[1:].numel() <= _FEW_TOKENS:
             return self._by_pairs(module, x, g)
         keys, rows = self._rows(module, x, g)
         found, at = torch.unique(keys, return_inverse=True)
         sums = rows.new_zeros(len(found), rows.shape[1]).index_add_(0, at, rows)
+        sizes = rows.new_zeros(len(found)).index_add_(0, at, lengths(rows))
         owner = torch.div(found, module.num_embeddings, rounding_mode="floor")
-        return rows.new_zeros(len(x)).index_add_(0, owner, sums.square().sum(1))
+        return rows.new_zeros(len(x)).index_add_(0, owner, added_again(row_squares(sums), sizes))
 
     @staticmethod
     def _by_pairs(module: Any, x: Tensor, g: Tensor) -> Tensor:
@@ -51,8 +52,11 @@ class Embedding(Rule):
         alike = tokens[:, :, None] == tokens[:, None, :]
         if module.padding_idx is not None:
             alike &= (tokens != module.padding_idx)[:, :, None]
+        sizes = lengths(rows)
+        most = (sizes[:, :, None] * sizes[:, None, :]).mul_(alike).sum((1, 2)).sqrt()
         # Rounding can make a sum of products negative where the norm is zero.
-        return torch.bmm(rows, rows.transpose(1, 2)).mul_(alike).sum((1, 2)).clamp_min(0).to(g.dtype)
+        found = torch.bmm(rows, rows.transpose(1, 2)).mul_(alike).sum((1, 2)).clamp_min(0)
+        return added_again(found.to(g.dtype), most.to(g.dtype))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
         keys, rows = self._rows(module, x, g)

@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from privet.training.per_example.rule import (
     Grads,
     Rule,
+    added_again,
     forming_pays,
     gram_squares,
     middle,
+    outer_squares,
     product,
     row_squares,
+    step_sizes,
     trainable,
     wide,
 )
@@ -49,12 +52,12 @@ class Linear(Rule):
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         weight, bias = trainable(module, "weight"), trainable(module, "bias")
+        if not weight:
+            return row_squares(wide(middle(g)).sum(1)) if bias else torch.zeros_like(wide(g).flatten(1)[:, 0])
         if g.dim() == 2:
-            # With one step a norm is a product of two; a bias is a weight on an input of one.
-            seen = row_squares(x) if weight else torch.zeros_like(wide(x[:, 0]))
-            return row_squares(g) * (seen.add_(1) if bias else seen)
+            return outer_squares(row_squares(x), row_squares(g), x.shape[1], g.shape[1], int(bias))
         xs, gs = middle(x), middle(g)
-        total = self._of_weight(xs, gs) if weight else torch.zeros_like(wide(gs[:, 0, 0]))
+        total = self._of_weight(xs, gs)
         return total + row_squares(wide(gs).sum(1)) if bias else total
 
     @staticmethod
@@ -65,8 +68,8 @@ class Linear(Rule):
                 product(part, part.transpose(1, 2), _square(name, part))
                 for name, part in zip(("seen", "gram"), (xs, gs), strict=True)
             )
-            return gram_squares(gram, other)
-        return row_squares(_each(xs, gs))
+            return gram_squares(gram, other, inside, outside)
+        return added_again(row_squares(_each(xs, gs)), step_sizes(xs, gs))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
         xs, gs = (wide(part).flatten(1, -2) if part.dim() > 3 else wide(part) for part in (x, g))
