@@ -9,6 +9,8 @@ PEERS := .venv-peers
 ANONYMITY := .venv-anonymity
 # Histogram boosting crawls with two threads on a busy machine, and one thread is what benchmarks quote.
 export OMP_NUM_THREADS ?= 1
+# Processes that tests run in, a file of them in one.
+WORKERS ?= 2
 
 .PHONY: help demo test test-cuda test-kills check format bench bench-training bench-utility bench-deidentify clean
 help:
@@ -46,7 +48,7 @@ demo: $(DEMO)
 	@$(BIN)/privet demo
 
 test: $(DEV)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 # Where there is a GPU: what it changes, and the layers' tests on it. Those that look into arrays or processes stay here.
 test-cuda: $(DEV)

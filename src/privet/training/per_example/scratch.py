@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import math
 import mmap
 from collections.abc import Callable, Hashable, Iterator
@@ -67,16 +65,6 @@ def empty(name: str, shape: tuple[int, ...], like: Tensor, *, lasting: bool = Tr
         scratch, place = _active[-1]
         return scratch.take(place if lasting else None, name, shape, like)
     return torch.empty(shape, dtype=like.dtype, device=like.device)
-
-
-def give_back_holes() -> None:
-    """Give free memory between what is in use back to the system, where the C library can (glibc).
-
-    For after a first batch, on which much is tried out: the holes that this leaves are seldom of a size that later
-    batches ask for.
-    """
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _fresh(size: int, like: Tensor) -> Tensor:

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from privet.core.errors import PermitError
+from privet.training.per_example import heap
 from privet.training.per_example.clipping import ClippedSum, Factors, clip_factors, factored_sum, grads_of_examples
 from privet.training.per_example.compiled import CompiledPasses
 from privet.training.per_example.first_batch import FirstLook
 from privet.training.per_example.piece import Piece
 from privet.training.per_example.reading import MEMORY, ByParameter, Reader
 from privet.training.per_example.rules.chain import Chain
-from privet.training.per_example.scratch import Scratch, give_back_holes
+from privet.training.per_example.scratch import Scratch
 from privet.training.per_example.tape import Tape
 from privet.training.per_example.whole_pass import WholePass
 
@@ -192,7 +193,9 @@ class Watch:
         """Let go of a batch."""
         reader.clear()
         if self._first:
-            give_back_holes()
+            # On a first batch much is tried out: the holes that this leaves are seldom of a size that is asked for again.
+            heap.give_back()
+            heap.keep()
             self._first = False
 
     def _recorded(self) -> Reader | None:
@@ -221,6 +224,7 @@ class Watch:
             self._compiled.detach()
         self._tape, self._reader, self._whole, self._compiled = None, None, None, None
         self._scratch.free()
+        heap.give_back()
 
     def _drop_plain_gradients(self) -> None:
         # Before the first batch nothing hides the parameters, so an empty batch may have left gradients of zero.
