@@ -13,6 +13,10 @@ from privet.training.per_example.rules.chain import Chain, Seen
 from privet.training.per_example.tape import Call
 
 
+# Of what is in single precision, as all is here.
+_LOST = underflow(torch.empty(0))
+
+
 def of_call(calls: list[Call]) -> list[Seen]:
     """What the layers saw, if a step is one call of a chain whose every layer saw one vector of each example."""
     if len(calls) != 1 or not isinstance(calls[0].owner.rule, Chain):
@@ -36,12 +40,11 @@ def norms_of(seen: list[Seen], *, scale: float) -> Tensor | None:
     for layer in seen:
         if layer.weight is None and layer.bias is None:
             continue
-        lost = underflow(layer.g)
-        own = _squares(layer.g).add_(layer.g.shape[1] * lost)
+        own = _squares(layer.g).add_(layer.g.shape[1] * _LOST)
         if layer.weight is not None:
             inputs = _squares(layer.x)
             if layer.bias is None:
-                inputs.add_(layer.x.shape[1] * lost)
+                inputs.add_(layer.x.shape[1] * _LOST)
             own = own.mul_(inputs) if layer.bias is None else torch.addcmul(own, own, inputs)
         total = own if total is None else total.add_(own)
     norms = torch.zeros(0) if total is None else total.sqrt_()
