@@ -12,7 +12,6 @@ from privet.training.per_example.rule import NARROW, underflow
 from privet.training.per_example.rules.chain import Chain, Seen
 from privet.training.per_example.tape import Call
 
-
 # Of what is in single precision, as all is here.
 _LOST = underflow(torch.empty(0))
 

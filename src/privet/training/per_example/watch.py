@@ -193,7 +193,7 @@ class Watch:
         """Let go of a batch."""
         reader.clear()
         if self._first:
-            # On a first batch much is tried out: the holes that this leaves are seldom of a size that is asked for again.
+            # On a first batch much is tried out: the holes that this leaves seldom fit what is asked for later.
             heap.give_back()
             heap.keep()
             self._first = False
