@@ -7,6 +7,7 @@ the backward pass, and works on what is still in the cache.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -141,16 +142,18 @@ class Reader:
         key = next(iter(part.parameters.values()))
         if not self._keeping.takes(key, part.size(), examples=part.batch, places=part.places()):
             return
-        with torch.no_grad(), torch.autocast(self._device(part), enabled=False):
+        with torch.no_grad(), _without_autocast(part):
             self.keep(part)
         if use is not None:
             use.drop()
         else:
             call.drop()
 
-    @staticmethod
-    def _device(part: Ruled) -> str:
-        return str(next(iter(part.parameters.values())).device.type)
+
+def _without_autocast(part: Ruled) -> AbstractContextManager[Any]:
+    """In the precision that things are in; to enter it costs as much as an operation."""
+    kind = next(iter(part.parameters.values())).device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def _parts(call: Call) -> Iterator[Ruled | Differentiated]:
@@ -186,7 +189,7 @@ def _of_call(call: Call) -> Ruled | Differentiated | None:
         # A rule reads the first output alone.
         return Differentiated(call, owner.parameters())
     axes, parameters = owner.axes_of(call.number), owner.parameters()
-    x, g = call.tensors()[0].movedim(axes.inputs[0] or 0, 0), first.movedim(axes.outputs[0] or 0, 0)
+    x, g = _in_front(call.tensors()[0], axes.inputs[0]), _in_front(first, axes.outputs[0])
     kind = next(iter(parameters.values())).dtype
     # Under mixed precision both may be of half; norms and sums are made in single precision.
     if in_half(owner.rule, g, kind):
@@ -195,3 +198,8 @@ def _of_call(call: Call) -> Ruled | Differentiated | None:
     else:
         x, g = wide(in_precision(x, kind)), wide(in_precision(g, kind))
     return Ruled(owner.rule, owner.module, parameters, x, g, len(g))
+
+
+def _in_front(tensor: Tensor, axis: int | None) -> Tensor:
+    """With the examples' axis first."""
+    return tensor.movedim(axis, 0) if axis else tensor

@@ -108,12 +108,14 @@ def gram_squares(seen: Tensor, other: Tensor, inside: int, outside: int) -> Tens
     Never too small: where what the steps contribute cancels, rounding could hide a gradient far above the clip, so as
     much is added as it can hide. ``seen`` is overwritten. Shapes: (B, T, T) both to (B,).
     """
-    lost = underflow(seen)
-    inputs, slopes = (gram.diagonal(0, 1, 2).clamp_min(0).sqrt() for gram in (seen, other))
-    sizes = (inputs * slopes).sum(1).square().mul_(_HIDDEN * torch.finfo(seen.dtype).eps)
-    for steps, width in ((inputs, outside), (slopes, inside)):
-        sizes.add_(steps.sum(1).square(), alpha=width * lost)
-    return seen.mul_(other).sum((1, 2)).clamp_min(0).add_(sizes)
+    hidden = _HIDDEN * torch.finfo(seen.dtype).eps
+    least = underflow(seen) / hidden
+    # What is too small to square counts as the smallest that is not.
+    inputs, slopes = (
+        gram.diagonal(0, 1, 2).clamp_min(width * least) for gram, width in ((seen, inside), (other, outside))
+    )
+    sizes = inputs.mul_(slopes).sqrt_().sum(1)
+    return seen.mul_(other).sum((1, 2)).clamp_min_(0).addcmul_(sizes, sizes, value=hidden)
 
 
 def outer_squares(seen: Tensor, slopes: Tensor, inside: int, outside: int, biases: int) -> Tensor:
