@@ -290,3 +290,30 @@ def test_all_ways_to_gradients_of_a_convolution_agree(form, options) -> None:
         made = torch.full_like(wanted, float("nan"))
         way(layer, padded, g, padding, made)
         torch.testing.assert_close(made, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [3, 20])
+@pytest.mark.parametrize("quick", ["_by_columns", "_by_outputs"])
+def test_a_way_that_won_for_one_convolution_is_not_taken_for_another_of_the_same_shapes(
+    quick: str, count: int, monkeypatch
+) -> None:
+    rule = Convolution()
+    plain, turned, grouped = (
+        nn.Conv2d(4, 4, 3, padding=1),
+        nn.ConvTranspose2d(4, 4, 3, padding=1),
+        nn.Conv2d(8, 4, 3, padding=1, groups=2),
+    )
+    ways = Convolution._ways
+    # As if it had won the race.
+    monkeypatch.setattr(
+        Convolution,
+        "_ways",
+        lambda self, module, *given: [getattr(self, quick)] if module is plain else ways(self, module, *given)[:1],
+    )
+    for layer in (plain, turned, grouped):
+        x = torch.randn(count, layer.in_channels, 6, 6)
+        g = torch.randn_like(layer(x))
+        found = rule.per_example(layer, x, g)["weight"]
+        for one, of, grad in zip(x, g, found, strict=True):
+            wanted = torch.autograd.grad(layer(one[None]), layer.weight, of[None])[0]
+            torch.testing.assert_close(grad, wanted, rtol=1e-4, atol=1e-5)

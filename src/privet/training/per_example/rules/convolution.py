@@ -87,8 +87,11 @@ class Convolution(Rule):
         """By the quickest of several ways, which are equal up to rounding; a short race at the first step decides."""
         padded, padding = self._padded(module, x)
         made = empty("weight", (len(x), *module.weight.shape), wide(x[:0]))
-        form = (tuple(module.weight.shape), tuple(padded.shape[1:]), module.stride, module.dilation)
-        key = (*form, len(x) > _MANY if x.is_cpu else len(x).bit_length(), x.device.type, x.dtype)
+        # All of what the layer is: a way of plain convolutions is wrong for transposed ones of the same shapes.
+        kind = (type(module), module.stride, module.dilation, module.groups, tuple(padding))
+        form = (tuple(module.weight.shape), tuple(padded.shape[1:]), tuple(g.shape[1:]))
+        size = len(x) > _MANY if x.is_cpu else len(x).bit_length()
+        key = (kind, form, size, x.device.type, x.dtype)
         if key not in self._quickest:
             ways = self._ways(module, padded, g, made)
             times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
