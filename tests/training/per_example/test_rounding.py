@@ -38,6 +38,12 @@ class ByPairs(Embedding):
         return self._by_pairs(module, x, g)
 
 
+def biases_alone(module: nn.Module) -> nn.Module:
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_("bias" in name)
+    return module
+
+
 # A layer, the shape of an example's input or the number of its tokens, and of its output.
 LAYERS: dict[str, tuple[Callable[[], nn.Module], Any, tuple[int, ...]]] = {
     "linear, by Gram matrices": (lambda: nn.Linear(64, 64, bias=False), (4, 64), (4, 64)),
@@ -51,6 +57,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], Any, tuple[int, ...]]] = {
     "prelu": (lambda: nn.PReLU(3), (3, 8), (3, 8)),
     "recurrent, by Gram matrices": (lambda: nn.RNN(64, 64), (4, 64), (4, 64)),
     "recurrent, by gradients": (lambda: nn.RNN(3, 2), (8, 3), (8, 2)),
+    "recurrent, biases alone": (lambda: biases_alone(nn.RNN(3, 2)), (8, 3), (8, 2)),
     "recurrent, one step": (lambda: nn.RNN(3, 2), (1, 3), (1, 2)),
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 
 # Of malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-# The most that glibc takes. Its own threshold rises to this too, as large blocks are freed; ours would fix it below.
+# The most that glibc takes. Its own threshold rises to this as large blocks are freed, until one of ours is set.
 _LARGEST_IN_HEAP = 32 << 20
 _NEVER = -1
 

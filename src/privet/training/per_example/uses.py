@@ -213,7 +213,7 @@ def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
     _, gs = uses[0].batch_first()
     steps, outside, inside = gs.shape[1], gs.shape[2], sum(use.x.shape[2] for use in weights)
     if not weights:
-        return row_squares(gs.sum(1)) * biases
+        return added_again(row_squares(gs.sum(1)) * biases, lengths(gs).sum(1) * biases)
     if steps == 1:
         seen = torch.stack([row_squares(use.batch_first()[0]) for use in weights]).sum(0)
         return outer_squares(seen, row_squares(gs), inside, outside, biases)

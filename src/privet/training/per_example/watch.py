@@ -195,7 +195,8 @@ class Watch:
         if self._first:
             # On a first batch much is tried out: the holes that this leaves seldom fit what is asked for later.
             heap.give_back()
-            heap.keep()
+            if next(self.module.parameters()).is_cpu:
+                heap.keep()
             self._first = False
 
     def _recorded(self) -> Reader | None:
