@@ -18,10 +18,9 @@ from torch import Tensor, nn
 
 from privet.core.errors import InvalidParameter
 from privet.core.protocols import NoiseSource
-from privet.noise.torch_noise import gaussian_vector
 from privet.training import defaults
 from privet.training.clipping import AutomaticClipping
-from privet.training.engine.gradients import Sums, write_means
+from privet.training.engine.gradients import Sums, WholeGradients
 from privet.training.linear import LabelledRows
 from privet.training.models import Layer, NetworkModel
 from privet.training.per_example.watch import Watch
@@ -51,10 +50,12 @@ def descend_network(
     """
     module = _network(rows.features.shape[1], hidden)
     parameters = list(module.parameters())
-    size = sum(parameter.numel() for parameter in parameters)
+    gradients = WholeGradients(parameters, answers=0)
     optimizer = defaults.optimizer_for(module)
     share = defaults.share_of_rate(
-        noise_multiplier=float(plan.noise_multiplier), expected_batch_size=plan.expected_units, parameters=size
+        noise_multiplier=float(plan.noise_multiplier),
+        expected_batch_size=plan.expected_units,
+        parameters=gradients.noise_size,
     )
     pieces = list(_pieces(rows, scale=scale))
     watch, clipper = Watch(module), AutomaticClipping(plan.clip_norm).start()
@@ -62,9 +63,10 @@ def descend_network(
         total: Sums = {}
         for piece in pieces:
             _add(total, piece.clipped_sum(watch, clipper))
-        flat = gaussian_vector(size, stddev=float(plan.noise_stddev), noise=noise)
         # In the unit of the clip norm, so that the learning rate means the same for any.
-        write_means(parameters, total, flat, expected=plan.expected_units * float(plan.clip_norm))
+        expected = plan.expected_units * float(plan.clip_norm)
+        fresh = gradients.draw(noise, stddev=float(plan.noise_stddev) / expected)
+        gradients.put(total, fresh, answers=[], expected=expected, facts=())
         for group in optimizer.param_groups:
             group["lr"] = defaults.LEARNING_RATE * share * (1 + math.cos(math.pi * number / plan.steps)) / 2
         optimizer.step()

@@ -55,12 +55,12 @@ class ReplicatedGradients:
     ) -> Tensor:
         flat = torch.zeros(self.size + self._answers + _WORDS, device=self.device, dtype=torch.float32)
         flat[self._begin : self._end] = noise
-        self._add(flat, sums)
+        self._add(flat, sums, expected)
         flat[self.size : self.size + self._answers] += torch.tensor(answers, device=self.device)
         flat[-_WORDS:] = self._fingerprint(facts)
         self._ranks.sum_(flat)
         self._require_same(flat[-_WORDS:])
-        self._write(flat[: self.size], expected)
+        self._write(flat[: self.size])
         return flat[self.size : self.size + self._answers]
 
     def positions(self) -> Tensor:
@@ -73,14 +73,14 @@ class ReplicatedGradients:
     def own_noise(self, state: dict[str, Any]) -> dict[str, Any]:
         return own_noise(state, self.positions())
 
-    def _add(self, flat: Tensor, sums: Sums) -> None:
+    def _add(self, flat: Tensor, sums: Sums, expected: float) -> None:
         for parameter, piece in zip(self._parameters, self._pieces(flat), strict=True):
             if parameter in sums:
-                piece.add_(sums[parameter].to(piece))
+                piece.add_(sums[parameter].to(piece), alpha=1.0 / expected)
 
-    def _write(self, flat: Tensor, expected: float) -> None:
+    def _write(self, flat: Tensor) -> None:
         for parameter, piece in zip(self._parameters, self._pieces(flat), strict=True):
-            parameter.grad = piece.div_(expected).to(parameter)
+            parameter.grad = piece.to(parameter)
 
     def _pieces(self, flat: Tensor) -> list[Tensor]:
         sizes = [parameter.numel() for parameter in self._parameters]

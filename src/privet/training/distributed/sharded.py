@@ -55,14 +55,14 @@ class ShardedGradients:
         noisy = self._rest.put(sums, noise[self._size :], answers=answers, expected=expected, facts=facts)
         with lost_rank("a step"):
             own = self._sharding.scattered_sum(self._rows(sums))
-            pieces = self._unpadded(own)
+            pieces = self._unpadded(own.mul_(1.0 / expected))
             if self._sharding.answers:
                 own_noise_of = noise[: self._size].split([shape.numel() for shape in self._local])
                 for piece, part in zip(pieces, own_noise_of, strict=True):
                     piece.add_(part.view(piece.shape))
             self._sharding.replicas_sum_(own)
         for parameter, piece in zip(self._sharded, pieces, strict=True):
-            parameter.grad = from_local(piece.div_(expected), parameter)
+            parameter.grad = from_local(piece, parameter)
         return noisy
 
     def positions(self) -> Tensor:

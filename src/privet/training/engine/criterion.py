@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -102,6 +103,11 @@ def _is_plain(criterion: nn.Module) -> bool:
     )
 
 
+@functools.lru_cache(maxsize=8)
+def _less(dtype: torch.dtype) -> Tensor:
+    return torch.full((1, 1), -1.0, dtype=dtype, device="cpu")
+
+
 def _less_right_class(outputs: Tensor, targets: Any) -> Tensor | None:
     """Probabilities less one at the class that is right; None if not every target is a class, as -100 to be ignored."""
     if not isinstance(targets, Tensor) or targets.dtype is not torch.int64 or targets.dim() != 1:
@@ -112,8 +118,12 @@ def _less_right_class(outputs: Tensor, targets: Any) -> Tensor | None:
     # A softmax over few classes is ten times as quick down the columns of their transpose.
     axis = 0 if outputs.shape[1] <= NARROW else 1
     found = outputs.t().contiguous().softmax(0) if axis == 0 else outputs.softmax(1)
+    classes = targets.unsqueeze(axis)
     try:
-        found.scatter_(axis, targets.unsqueeze(axis), -1.0, reduce="add")
+        if found.is_cpu:
+            found.scatter_add_(axis, classes, _less(found.dtype).expand(classes.shape))
+        else:
+            found.scatter_(axis, classes, -1.0, reduce="add")
     except RuntimeError:
         return None
     return found.t() if axis == 0 else found

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch._utils import _unflatten_dense_tensors
 
 from privet.core.protocols import NoiseSource
 from privet.noise.torch_noise import gaussian_vector
 
 Sums = dict[nn.Parameter, Tensor]
+Place: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], int]
+# Noisy answers where there are none.
+_NONE = torch.empty(0)
 
 
 class Gradients(Protocol):
@@ -35,7 +37,8 @@ class Gradients(Protocol):
     ) -> Tensor:
         """Write noisy means as the parameters' gradients and give back the noisy answers.
 
-        ``facts`` must be the same wherever the step is made. Shapes: ``noise`` as from ``draw``; to (answers,).
+        Means are sums divided by ``expected``; ``noise`` is that of the means, and may become their memory. ``facts``
+        must be the same wherever the step is made. Shapes: ``noise`` as from ``draw``; to (answers,).
         """
         ...
 
@@ -53,8 +56,8 @@ class WholeGradients:
 
     def __init__(self, parameters: list[nn.Parameter], *, answers: int) -> None:
         self._parameters, self._answers = parameters, answers
-        self.noise_size = sum(parameter.numel() for parameter in parameters)
         self.device = parameters[0].device
+        self._places, self.noise_size = _places(parameters)
 
     def draw(self, source: NoiseSource, *, stddev: float) -> Tensor:
         size = self.noise_size + self._answers
@@ -64,8 +67,13 @@ class WholeGradients:
     def put(
         self, sums: Sums, noise: Tensor, *, answers: list[float], expected: float, facts: tuple[Any, ...]
     ) -> Tensor:
-        write_means(self._parameters, sums, noise[: self.noise_size], expected=expected)
-        return noise[self.noise_size :] + torch.tensor(answers, device=noise.device) if answers else noise[:0]
+        pieces = [noise.as_strided(*place) for place in self._places]
+        summed = [(piece, sums[own]) for own, piece in zip(self._parameters, pieces, strict=True) if own in sums]
+        if summed:
+            torch._foreach_add_([piece for piece, _ in summed], [total for _, total in summed], alpha=1.0 / expected)
+        for parameter, piece in zip(self._parameters, pieces, strict=True):
+            parameter.grad = piece if parameter.dtype is torch.float32 else piece.to(parameter)
+        return noise[self.noise_size :] + torch.tensor(answers, device=noise.device) if answers else _NONE
 
     def whole_noise(self, state: dict[str, Any]) -> dict[str, Any] | None:
         return state
@@ -74,14 +82,11 @@ class WholeGradients:
         return state
 
 
-def write_means(parameters: list[nn.Parameter], sums: Sums, flat: Tensor, *, expected: float) -> None:
-    """Add the sums to ``flat``, which becomes the memory of the gradients, and divide by ``expected``."""
-    pieces = _unflatten_dense_tensors(flat, parameters)
-    summed = [
-        (piece, sums[parameter]) for parameter, piece in zip(parameters, pieces, strict=True) if parameter in sums
-    ]
-    if summed:
-        torch._foreach_add_([piece for piece, _ in summed], [total for _, total in summed])
-    flat.mul_(1.0 / expected)
-    for parameter, piece in zip(parameters, pieces, strict=True):
-        parameter.grad = piece if parameter.dtype is torch.float32 else piece.to(parameter)
+def _places(parameters: list[nn.Parameter]) -> tuple[list[Place], int]:
+    """Shape, strides and beginning of each parameter's gradient in one vector, and the vector's length."""
+    found, begin = [], 0
+    for parameter in parameters:
+        strides = torch.empty(parameter.shape, device="meta").stride()
+        found.append((tuple(parameter.shape), strides, begin))
+        begin += parameter.numel()
+    return found, begin

@@ -224,13 +224,14 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         """Write noisy means as the parameters' gradients; the noise of all of them is one draw."""
         stddev = self.plan.gradient_stddev(step, clip_norm=self.clipper.clip_norm)
         fresh, size = isinstance(self.noise, FreshNoise), self.gradients.noise_size
-        noise = self.gradients.draw(source, stddev=stddev if fresh else 1.0)
-        if not fresh:
-            noise[:size] = self.noise.next(noise[:size]).mul_(stddev)
-        # Answers are in the unit of their own noise, whose deviation is then 1.
         expected, answers = self.plan.expected_batch_size, self.clipper.answers()
+        drawn = stddev / expected if fresh else 1.0
+        noise = self.gradients.draw(source, stddev=drawn)
+        if not fresh:
+            noise[:size] = self.noise.next(noise[:size]).mul_(stddev / expected)
+        # Answers are in the unit of their own noise, whose deviation is then 1.
         if answers:
-            noise[size:] *= self.plan.relation.sum_sensitivity_factor / (stddev if fresh else 1.0)
+            noise[size:] *= self.plan.relation.sum_sensitivity_factor / drawn
         facts = (step, self._number, self.clipper.clip_norm, stddev)
         noisy = self.gradients.put(self._sums, noise, answers=answers, expected=expected, facts=facts)
         self._sums = {}

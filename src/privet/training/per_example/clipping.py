@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -118,7 +119,13 @@ def clip_factors(norms: Tensor, *, clip_norm: float) -> Tensor:
     tensor([1.0000, 0.2500, 0.0000])
     """
     limit = clip_norm * (1 - 1e-6)  # rounding of the sums must not carry an example above the clip
-    return (norms / limit).clamp_min_(1.0).reciprocal_().nan_to_num_(0.0)
+    return torch.div(_number(limit), norms).clamp_max_(1.0).nan_to_num_(0.0)
+
+
+@functools.lru_cache(maxsize=8)
+def _number(value: float) -> Tensor:
+    """For every device; an operation with a number of Python's makes one each time."""
+    return torch.tensor(value, dtype=torch.float64, device="cpu")
 
 
 def _sums(quick: list[Ruled], kept: ByParameter, factors: Tensor, good: Tensor | None) -> ByParameter:

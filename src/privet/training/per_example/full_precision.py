@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import torch
 
 T = TypeVar("T")
 Restore = Callable[[], None]
+_AS_IT_IS = contextlib.nullcontext()
 
 
-@contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
+def full_precision(device: torch.device) -> AbstractContextManager[None]:
     """Within the block convolutions and products on ``device`` round as single precision does.
 
     What is compared with a plain gradient, and what turns norms and factors into a sum, must not be off by a
     thousandth: an example would be carried above the clip.
     """
-    if device.type != "cuda":
-        yield
-        return
+    return _exactly() if device.type == "cuda" else _AS_IT_IS
+
+
+@contextmanager
+def _exactly() -> Iterator[None]:
     undo = [_products_exact(), _convolutions_exact()]
     try:
         yield

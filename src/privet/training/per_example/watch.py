@@ -142,7 +142,7 @@ class Watch:
         owner = tape.owners[0]
         if owner.module is not self.module or not isinstance(owner.rule, Chain):
             return False
-        if torch.is_autocast_enabled(x.device.type):
+        if torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type):
             return False
         size = x.shape[0]
         if not size:
