@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privet.core.errors import InvalidParameter, MissingDependency
 from privet.core.protocols import NoiseSource
@@ -64,6 +65,22 @@ def _few(size: int, *, stddev: float, noise: NoiseSource) -> Any:
     drawn = noise.single_normals(size)
     np.multiply(drawn, stddev, out=drawn)
     return torch.from_numpy(drawn)
+
+
+def fill_gaussian_array(out: NDArray[np.float32], *, stddev: float, noise: NoiseSource) -> None:
+    """As ``fill_gaussian_``, for a contiguous vector in single precision on the host.
+
+    >>> from privet.noise.secure import SecureNoise
+    >>> out = np.zeros(5, np.float32)
+    >>> fill_gaussian_array(out, stddev=2.0, noise=SecureNoise())
+    >>> bool(out.all())
+    True
+    """
+    check_stddev(stddev)
+    if out.size <= MOST:
+        np.multiply(noise.single_normals(out.size), stddev, out=out)
+    else:
+        fill_single(out, stddev=stddev, fill=expansion(noise.random_bytes(KEY_BYTES)))
 
 
 def fill_gaussian_part_(tensor: Any, *, part: int, stddev: float, noise: NoiseSource) -> Any:

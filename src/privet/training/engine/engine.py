@@ -26,11 +26,12 @@ from privet.training.engine.criterion import PrivateCriterion
 from privet.training.engine.loader import PlannedBatches, private_loader
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.opacus_names import adaptive_options, criterion_wanted, refuse_old
-from privet.training.engine.optimizer import PrivateOptimizer, refuse_optimizer, trained
+from privet.training.engine.optimizer import PrivateOptimizer
 from privet.training.engine.paying import opening, own_account, terms_of
 from privet.training.engine.processes import OneProcess, Processes, Proposal, processes_for
 from privet.training.engine.settings import Settings, batch_size, members
 from privet.training.engine.steps import Steps
+from privet.training.engine.trained import refuse_optimizer, trained
 from privet.training.execution import Execution
 from privet.training.noise_law import IndependentNoise, NoiseLaw
 from privet.training.per_example.owners import UnsupportedModule

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from privet.core.protocols import NoiseSource
-from privet.noise.torch_noise import gaussian_vector
+from privet.noise.torch_noise import fill_gaussian_array, gaussian_vector
 
 Sums = dict[nn.Parameter, Tensor]
 Place: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], int]
@@ -58,6 +58,7 @@ class WholeGradients:
         self._parameters, self._answers = parameters, answers
         self.device = parameters[0].device
         self._places, self.noise_size = _places(parameters)
+        self._kept: tuple[Tensor, list[Tensor]] | None = None
 
     def draw(self, source: NoiseSource, *, stddev: float) -> Tensor:
         size = self.noise_size + self._answers
@@ -67,13 +68,29 @@ class WholeGradients:
     def put(
         self, sums: Sums, noise: Tensor, *, answers: list[float], expected: float, facts: tuple[Any, ...]
     ) -> Tensor:
-        pieces = [noise.as_strided(*place) for place in self._places]
+        self._write(self._pieces(noise), sums, expected)
+        return noise[self.noise_size :] + torch.tensor(answers, device=noise.device) if answers else _NONE
+
+    def renew(self, sums: Sums, source: NoiseSource, *, stddev: float, expected: float) -> None:
+        """``draw`` and ``put`` in one, on the CPU and without answers, into memory that stays the gradients' own."""
+        if self._kept is None:
+            flat = torch.empty(self.noise_size)
+            self._kept = flat, self._pieces(flat)
+        flat, pieces = self._kept
+        # Asked for each time: an array that was copied along with this object would be noise for nobody.
+        fill_gaussian_array(flat.numpy(), stddev=stddev, noise=source)
+        self._write(pieces, sums, expected)
+
+    def _pieces(self, flat: Tensor) -> list[Tensor]:
+        return [flat.as_strided(*place) for place in self._places]
+
+    def _write(self, pieces: list[Tensor], sums: Sums, expected: float) -> None:
         summed = [(piece, sums[own]) for own, piece in zip(self._parameters, pieces, strict=True) if own in sums]
         if summed:
             torch._foreach_add_([piece for piece, _ in summed], [total for _, total in summed], alpha=1.0 / expected)
         for parameter, piece in zip(self._parameters, pieces, strict=True):
-            parameter.grad = piece if parameter.dtype is torch.float32 else piece.to(parameter)
-        return noise[self.noise_size :] + torch.tensor(answers, device=noise.device) if answers else _NONE
+            if parameter.grad is not piece:
+                parameter.grad = piece if parameter.dtype is torch.float32 else piece.to(parameter)
 
     def whole_noise(self, state: dict[str, Any]) -> dict[str, Any] | None:
         return state

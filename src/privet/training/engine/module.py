@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from privet.training.engine.own_losses import OwnLosses
 from privet.training.per_example.piece import Piece
@@ -32,35 +31,27 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         self._norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
         self.watch = watch or Watch(module, memory=memory)
         self._losses = OwnLosses(module, reduction=loss_reduction)
-        self._last = _Last()
 
     @property
     def passed(self) -> Piece | None:
-        return self._last.piece
+        return self.watch.passed
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        watch, last = self.watch, self._last
+        watch = self.watch
         if self._norms and any(map(mixes_a_batch, self._norms)):
             refuse(list(refusals(self.wrapped)))
         if not torch.is_grad_enabled():
             return watch(*args, **kwargs)
-        if watch.piece is not last.piece and watch.awaits:
+        if watch.piece is not watch.passed and watch.awaits:
             # A pass over an earlier batch that nobody differentiated.
             watch.forget()
         places = self._losses.places(args, kwargs, tape=watch._tape, examples=watch.examples)
         out = self._taken_apart(places, args, kwargs) if places else watch(*args, **kwargs)
-        last.piece = watch.piece
+        watch.passed = watch.piece
         if not watch.batch_size:
             # Nobody's gradients; layers that cannot be differentiated for no example need not try.
             watch.forget()
         return out
-
-    def run(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
-        """See ``Watch.run``."""
-        done = self.watch.run(x, slope)
-        if done:
-            self._last.piece = self.watch.piece
-        return done
 
     def _taken_apart(self, places: tuple[int, ...], args: Any, kwargs: Any) -> Any:
         with self._losses.taken_apart():
@@ -101,10 +92,3 @@ class PrivateModule(nn.Module):  # type: ignore[misc]
         if state_dict and all(name.startswith("_module.") for name in state_dict):
             state_dict = {name.removeprefix("_module."): value for name, value in state_dict.items()}
         return self.wrapped.load_state_dict(state_dict, *args, **kwargs)
-
-
-@dataclass(slots=True)
-class _Last:
-    """What went through last. Apart from the module, to whose attributes it is slow to assign."""
-
-    piece: Piece | None = None

@@ -12,12 +12,16 @@ from torch import Tensor, nn
 from privet.core.errors import InvalidParameter
 from privet.core.protocols import NoiseSource
 from privet.core.units import ClipNorm, NoiseMultiplier
+from privet.training.clipping.automatic import AutomaticClipper
+from privet.training.clipping.flat import FlatClipper
 from privet.training.engine.gradients import Gradients, WholeGradients
 from privet.training.engine.module import PrivateModule
 from privet.training.engine.plain_sgd import stepped
 from privet.training.engine.steps import Steps
+from privet.training.engine.trained import refuse_optimizer, trained
 from privet.training.noise_law import FreshNoise, IndependentNoise
 from privet.training.per_example.full_precision import full_precision
+from privet.training.per_example.watch import Watch
 from privet.training.training_plan import TrainingPlan
 
 Slope = Callable[[Tensor], Tensor]
@@ -60,6 +64,7 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         self._whole = isinstance(self.gradients, WholeGradients)
         self.clipper = plan.clipping.start()
         self.noise = plan.noise.start(self.gradients.noise_size, device=self.gradients.device)
+        self._simple = self._where_simple()
         self._steps: Steps | None = None
         self._sums: dict[nn.Parameter, Tensor] = {}
         self._number: int | None = None
@@ -129,11 +134,13 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         """
         # In half the time that no_grad takes.
         with torch.set_grad_enabled(False):
-            if self._module.watch.holds:
+            watch = self._module.watch
+            if watch.holds:
                 self._module.forget()
-            if not self._module.run(x, slope):
+            if not watch.run(x, slope):
                 return False
-            self._advance(mean=False)
+            if not self._step_at_once(watch):
+                self._advance(mean=False)
         # What a scheduler's wrapper of ``step`` notes.
         self._opt_called = True
         self._end()
@@ -151,6 +158,39 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         if complete:
             self._end()
         return loss
+
+    def _step_at_once(self, watch: Watch) -> bool:
+        """What ``_advance`` does, in fewer steps, where a batch is whole and alone; else False, and nothing.
+
+        Of small models these are most of a step.
+        """
+        piece = watch.piece
+        if self._simple is None or self._sums or self._later is not None:
+            return False
+        if piece is None or not piece.last or piece.units is not None:
+            return False
+        steps = self._begun()
+        self._refuse_late_ones()
+        self._number = piece.number
+        clipper, gradients = self._simple
+        found = watch.factored_sum(clipper.factors)
+        noise = steps.next(number=piece.number)
+        stddev = self.plan.gradient_stddev(steps.done - 1, clip_norm=clipper.clip_norm)
+        expected = self.plan.expected_batch_size
+        gradients.renew(found.sums, noise, stddev=stddev / expected, expected=expected)
+        self._tell_noise(stddev / expected)
+        self._stepped = stepped(self.original_optimizer)
+        return True
+
+    def _where_simple(self) -> tuple[FlatClipper, WholeGradients] | None:
+        """What a step needs where it is one clipped sum and fresh noise on it, for this process alone."""
+        clipper, gradients = self.clipper, self.gradients
+        if not isinstance(gradients, WholeGradients) or gradients.device.type != "cpu":
+            return None
+        # Further kinds of flat clipping may release more.
+        if not isinstance(clipper, FlatClipper) or type(clipper) not in (FlatClipper, AutomaticClipper):
+            return None
+        return (clipper, gradients) if isinstance(self.noise, FreshNoise) else None
 
     def _advance(self, *, mean: bool) -> bool:
         """From a piece's recorded losses, or their ``mean``, to the step; whether the piece was its batch's last."""
@@ -236,29 +276,9 @@ class PrivateOptimizer(torch.optim.Optimizer):  # type: ignore[misc]
         noisy = self.gradients.put(self._sums, noise, answers=answers, expected=expected, facts=facts)
         self._sums = {}
         self.clipper.after_step(noisy, expected_units=expected)
+        self._tell_noise(stddev / expected)
+
+    def _tell_noise(self, stddev: float) -> None:
+        """For optimizers that take the noise's share out of their second moments."""
         if hasattr(self.original_optimizer, "noise_variance"):
-            # For optimizers that take the noise's share out of their second moments.
-            self.original_optimizer.noise_variance = (stddev / expected) ** 2
-
-
-def refuse_optimizer(optimizer: torch.optim.Optimizer) -> None:
-    """Refuse by name what cannot step on one noisy gradient. Errors: InvalidParameter."""
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise InvalidParameter(
-            "LBFGS looks at a batch several times in a step, and each look would have to be paid for; use SGD or Adam"
-        )
-    if isinstance(optimizer, torch.optim.SparseAdam):
-        raise InvalidParameter("SparseAdam needs sparse gradients, and noise makes them dense; use Adam")
-
-
-def trained(optimizer: torch.optim.Optimizer, module: nn.Module) -> list[nn.Parameter]:
-    """The parameters that the optimizer trains. Errors: InvalidParameter if the module lacks one, or there are none."""
-    own = {parameter for parameter in module.parameters() if parameter.requires_grad}
-    given = [parameter for group in optimizer.param_groups for parameter in group["params"] if parameter.requires_grad]
-    strangers = [parameter for parameter in given if parameter not in own]
-    if strangers or not given:
-        raise InvalidParameter(
-            f"the optimizer trains {len(strangers)} parameters that the module does not have and {len(given)} in all; "
-            "make it from module.parameters()"
-        )
-    return given
+            self.original_optimizer.noise_variance = stddev**2

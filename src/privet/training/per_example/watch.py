@@ -56,8 +56,9 @@ class Watch:
         self._batches: _Batches | None = None
         self._whole: WholePass | None = None
         self._first = True
-        # What came last; None before any.
+        # What came last, and what went through last, to be trained on; None before any.
         self.piece: Piece | None = None
+        self.passed: Piece | None = None
 
     def guard(self) -> None:
         """From now on record only whole batches that were begun, each for one step: what a plan accounts for."""
@@ -107,6 +108,9 @@ class Watch:
     def _take_up(self, tape: Tape, look: FirstLook) -> None:
         """Record from now on."""
         self._tape, self._held = tape, look.held
+        if next(self.module.parameters()).is_cpu:
+            # Before rules try out which way is the quickest: without it they would time the system's page faults.
+            heap.keep()
         self._reader = Reader(tape, memory=self._allowed(), scratch=self._scratch)
         tape.attach()
 
@@ -153,6 +157,7 @@ class Watch:
             raise PermitError(problem)
         self._whole = WholePass(owner)
         self._whole.run(x, slope)
+        self.passed = self.piece
         return True
 
     def _unrecorded(self, args: Any, kwargs: Any) -> Any:
@@ -195,8 +200,6 @@ class Watch:
         if self._first:
             # On a first batch much is tried out: the holes that this leaves seldom fit what is asked for later.
             heap.give_back()
-            if next(self.module.parameters()).is_cpu:
-                heap.keep()
             self._first = False
 
     def _recorded(self) -> Reader | None:

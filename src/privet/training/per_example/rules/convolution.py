@@ -8,6 +8,7 @@ first, as the layer itself does, so that border cells count as often as they wer
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from privet.training.per_example import heap
 from privet.training.per_example.rule import Grads, Rule, added_again, lengths, squared_norms, trainable, wide
 from privet.training.per_example.scratch import empty
 
@@ -28,6 +30,8 @@ _CACHE, _ROOM = 16 << 20, 1 << 30
 _SPARE = 64 << 20
 # Examples whose patches are laid out at once: few enough for the cache.
 _COLUMNS = 8
+# Rounds of a race, and how many times the quickest's time drops a way from those to come.
+_ROUNDS, _HOPELESS = 6, 1.4
 
 Way: TypeAlias = Callable[..., None]
 
@@ -94,8 +98,7 @@ class Convolution(Rule):
         key = (kind, form, size, x.device.type, x.dtype)
         if key not in self._quickest:
             ways = self._ways(module, padded, g, made)
-            times = [_seconds(way, module, padded, g, padding, made) for way in ways] if len(ways) > 1 else [0.0]
-            self._quickest[key] = ways[times.index(min(times))] if len(x) else ways[0]
+            self._quickest[key] = _raced(ways, module, padded, g, padding, made) if len(x) else ways[0]
         self._quickest[key](module, padded, g, padding, made)
         return made
 
@@ -191,18 +194,29 @@ def _bytes(tensor: Tensor) -> int:
     return int(tensor.numel()) * int(tensor.element_size())
 
 
+def _raced(ways: list[Way], module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> Way:
+    """The quickest in turn with the others. Where the caches hold little more than one needs, its times differ much."""
+    times: list[list[float]] = [[] for _ in ways]
+    left = list(range(len(ways)))
+    while len(left) > 1 and len(times[left[0]]) < _ROUNDS:
+        for way in left:
+            times[way].append(_seconds(ways[way], module, x, g, padding, made))
+        # The first run touches fresh memory.
+        quickest = [min(times[way][1:], default=0.0) for way in left]
+        left = [way for way, best in zip(left, quickest, strict=True) if best <= _HOPELESS * min(quickest)]
+    # What the slower ones needed shall not lie about while others race.
+    heap.give_back()
+    return ways[left[0] if len(left) == 1 else min(left, key=lambda way: statistics.median(times[way][1:]))]
+
+
 def _seconds(way: Way, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> float:
-    """Time of the best of three runs: the first touches fresh memory."""
     clock = time.thread_time if x.is_cpu and torch.get_num_threads() == 1 else time.perf_counter
-    times = []
-    for _ in range(3):
-        begun = clock()
-        way(module, x, g, padding, made)
-        if not x.is_cpu:
-            # Accelerators work on while the host goes on.
-            made[(0,) * made.dim()].item()
-        times.append(clock() - begun)
-    return min(times)
+    begun = clock()
+    way(module, x, g, padding, made)
+    if not x.is_cpu:
+        # Accelerators work on while the host goes on.
+        made[(0,) * made.dim()].item()
+    return clock() - begun
 
 
 RULE = Convolution()
