@@ -108,7 +108,7 @@ class Watch:
     def _take_up(self, tape: Tape, look: FirstLook) -> None:
         """Record from now on."""
         self._tape, self._held = tape, look.held
-        if next(self.module.parameters()).is_cpu:
+        if any(parameter.is_cpu for parameter in self.module.parameters()):
             # Before rules try out which way is the quickest: without it they would time the system's page faults.
             heap.keep()
         self._reader = Reader(tape, memory=self._allowed(), scratch=self._scratch)
