@@ -2,7 +2,8 @@
 
     python benchmarks/training_memory.py [--peer-python PATH] [--only MODEL]
 
-With WHO and MODEL it measures one of them in this process, by the Python of WHO.
+With WHO and MODEL it measures one of them in this process, by the Python of WHO. Program code counts, too: pages of
+libraries that the steps are the first to run, once in memory for all processes. A second table says how much that is.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import torch
 RUNS = 5
 
 
-def added(who: str, model: str) -> tuple[float, float]:
-    """Peak memory beyond that of the module and its batch, after two and after five steps, in mebibytes."""
+def added(who: str, model: str) -> tuple[float, float, float]:
+    """Peak memory beyond that of the module and its batch, after two and five steps, and what of it is code: MiB."""
     torch.set_num_threads(1)
     torch.randn(256, 256) @ torch.randn(256, 256)
     if who.startswith("Privet"):
@@ -32,37 +33,36 @@ def added(who: str, model: str) -> tuple[float, float]:
         from training_peer import makers
 
         step = makers()[f"{who}|{model}"]()
-    before, peaks = _peak(), []
+    before, code, peaks = _told("VmHWM"), _told("RssFile"), []
     for number in range(5):
         step()
         if number in (1, 4):
-            peaks.append(_peak() - before)
-    return peaks[0], peaks[1]
+            peaks.append(_told("VmHWM") - before)
+    return peaks[0], peaks[1], _told("RssFile") - code
 
 
-def _peak() -> float:
-    """Of this program alone: what ``getrusage`` says begins with the peak of whoever started it."""
+def _told(name: str) -> float:
+    """Of this program alone: the peak that ``getrusage`` tells begins with that of whoever started it."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
 
 
-def measured(python: str, who: str, model: str) -> tuple[float, float] | None:
+def measured(python: str, who: str, model: str) -> tuple[float, ...] | None:
     """The same in processes of their own, medians; None where the engine refuses the model."""
     here = Path(__file__).absolute()
     # Not resolved: an environment's Python is a link, and knows by its own place what it has.
     command = [str(Path(python).absolute()), str(here), who, model]
-    pairs = []
+    found = []
     for _ in range(RUNS):
         done = subprocess.run(command, capture_output=True, text=True, cwd=here.parent, check=False)
         if done.returncode:
             return None
-        pairs.append(tuple(map(float, done.stdout.split()[-2:])))
-    two, five = (statistics.median(side) for side in zip(*pairs, strict=True))
-    return two, five
+        found.append(tuple(map(float, done.stdout.split()[-3:])))
+    return tuple(statistics.median(side) for side in zip(*found, strict=True))
 
 
-def cell(pair: tuple[float, float] | None, plain: tuple[float, float]) -> str:
-    return "refused" if pair is None else f"{pair[0]:.0f} / {pair[1]:.0f} ({pair[1] / plain[1]:.2f})"
+def cell(told: tuple[float, ...] | None, plain: tuple[float, ...]) -> str:
+    return "refused" if told is None else f"{told[0]:.0f} / {told[1]:.0f} ({told[1] / plain[1]:.2f})"
 
 
 def main(only: str, peer_python: str | None) -> None:
@@ -76,6 +76,11 @@ def main(only: str, peer_python: str | None) -> None:
     rows = [[name, *(cell(pair, pairs["plain"]) for pair in pairs.values())] for name, pairs in found.items()]
     title = "Memory added by steps, MiB: after two / after five (times plain), medians of five processes"
     text = show(title, columns=["model", *pythons], rows=rows)
+    rows = [
+        [name, *("refused" if told is None else f"{told[2]:.1f}" for told in whos.values())]
+        for name, whos in found.items()
+    ]
+    text += show("Program code in it, MiB", columns=["model", *pythons], rows=rows)
     if not only:
         keep("training_memory", found, packages=["torch"])
         (RESULTS / "training_memory.md").write_text(text, encoding="utf-8")
