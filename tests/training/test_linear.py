@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from privet.noise.simulation import generator
-from privet.training.linear import LabelledRows, clipped_gradient_sum, probabilities
+from privet.training.linear import LabelledRows, _factors, clipped_gradient_sum, probabilities
 
 from . import reference
 
@@ -102,3 +104,14 @@ def test_a_margin_that_overflows_both_ways_harms_nobody_else() -> None:
     np.testing.assert_array_equal(
         clipped_gradient_sum(weights, rows=both, clip_norm=1), clipped_gradient_sum(weights, rows=good, clip_norm=1)
     )
+
+
+@example([1.0415789473684212e308], 1e-6)
+@given(st.lists(st.floats().map(abs), min_size=1, max_size=20), st.floats(1e-6, 1e6))
+def test_factors_never_lengthen(norms: list[float], clip: float) -> None:
+    """Also where a factor is a number too small to be rounded well."""
+    factors = _factors(np.array(norms), clip)
+    assert ((factors >= 0) & (factors <= 1)).all()
+    for norm, factor in zip(norms, factors, strict=True):
+        bound = Fraction(float(factor)) * Fraction(norm) if np.isfinite(norm) else Fraction(float(factor))
+        assert bound <= (Fraction(clip) if np.isfinite(norm) else 0)

@@ -77,7 +77,10 @@ def _factors(norms: Floats, clip_norm: float) -> Floats:
     """What each unit's gradient is multiplied by; zero for one whose norm overflowed."""
     # The bound is kept a hair below the clip norm, so that rounding cannot carry a unit above it.
     limit = clip_norm * (1 - 1e-12)
-    return np.where(np.isfinite(norms), limit / np.maximum(norms, limit), 0.0)
+    # In this order, so that no factor is too small a number to be rounded well.
+    with np.errstate(over="ignore"):
+        ratios = np.maximum(norms / limit, 1.0)
+    return np.where(np.isfinite(norms), 1.0 / ratios, 0.0)
 
 
 def _sum_by_unit(gradients: Floats, units: NDArray[np.int64]) -> Floats:

@@ -7,9 +7,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
-from hypothesis import given, settings  # noqa: E402
+from hypothesis import example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from privet.training.clipping import AutomaticClipping  # noqa: E402
 from privet.training.per_example.clipping import clip_factors  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
@@ -69,14 +70,31 @@ def test_the_bound_is_reached() -> None:
     assert float(moved) == pytest.approx(1.0, abs=1e-5)
 
 
-@given(
-    st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=20), st.floats(1e-6, 1e6)
-)
+NORMS = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=20)
+
+
+# Factors that are numbers too small to be rounded well.
+@example([2.6814093409881643e37], 0.015625)
+@example([3e38], 1e-6)
+@given(NORMS, st.floats(1e-6, 1e6))
 def test_factors_never_lengthen_and_never_break(norms: list[float], clip_norm: float) -> None:
     given_norms = torch.tensor([abs(norm) for norm in norms])
     factors = clip_factors(given_norms, clip_norm=clip_norm)
-    assert factors.isfinite().all()
     assert (factors <= 1).all()
-    finite = given_norms.isfinite()
-    assert (factors[finite].double() * given_norms[finite].double() <= clip_norm).all()
+    require_within(factors, given_norms, clip_norm)
+
+
+@example([2.6814093409881643e37], 0.015625, 0.01)
+@example([3e38], 1e-6, 0.01)
+@given(NORMS, st.floats(1e-6, 1e6), st.floats(1e-6, 10))
+def test_factors_of_automatic_clipping_never_break(norms: list[float], clip_norm: float, stability: float) -> None:
+    given_norms = torch.tensor([abs(norm) for norm in norms])
+    factors = AutomaticClipping(clip_norm, stability).start().factors(given_norms)
+    require_within(factors, given_norms, clip_norm)
+
+
+def require_within(factors, norms, clip_norm: float) -> None:
+    assert factors.isfinite().all()
+    finite = norms.isfinite()
+    assert (factors[finite].double() * norms[finite].double() <= clip_norm).all()
     assert (factors[~finite] == 0).all()

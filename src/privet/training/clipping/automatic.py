@@ -53,4 +53,5 @@ class AutomaticClipper(FlatClipper):
 
     def factors(self, norms: Tensor) -> Tensor:
         limit = self.clip_norm * (1 - 1e-6)  # rounding of the sums must not carry an example above the clip
-        return (norms + self._stability).reciprocal_().mul_(limit).nan_to_num_(0.0)
+        # In this order, so that no factor is too small a number to be rounded well: above the clip again.
+        return (norms + self._stability).div_(limit).reciprocal_().nan_to_num_(0.0)

@@ -119,7 +119,8 @@ def clip_factors(norms: Tensor, *, clip_norm: float) -> Tensor:
     tensor([1.0000, 0.2500, 0.0000])
     """
     limit = clip_norm * (1 - 1e-6)  # rounding of the sums must not carry an example above the clip
-    return torch.div(_number(limit), norms).clamp_max_(1.0).nan_to_num_(0.0)
+    # Dividing the limit by a huge norm would give a number too small to be rounded well: above the clip again.
+    return norms.div(_number(limit)).clamp_min_(1.0).reciprocal_().nan_to_num_(0.0)
 
 
 @functools.lru_cache(maxsize=8)
