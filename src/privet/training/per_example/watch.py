@@ -108,9 +108,6 @@ class Watch:
     def _take_up(self, tape: Tape, look: FirstLook) -> None:
         """Record from now on."""
         self._tape, self._held = tape, look.held
-        if any(parameter.is_cpu for parameter in self.module.parameters()):
-            # Before rules try out which way is the quickest: without it they would time the system's page faults.
-            heap.keep()
         self._reader = Reader(tape, memory=self._allowed(), scratch=self._scratch)
         tape.attach()
 
@@ -200,6 +197,8 @@ class Watch:
         if self._first:
             # On a first batch much is tried out: the holes that this leaves seldom fit what is asked for later.
             heap.give_back()
+            if any(parameter.is_cpu for parameter in self.module.parameters()):
+                heap.keep()
             self._first = False
 
     def _recorded(self) -> Reader | None:

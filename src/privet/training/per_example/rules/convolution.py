@@ -196,6 +196,9 @@ def _bytes(tensor: Tensor) -> int:
 
 def _raced(ways: list[Way], module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> Way:
     """The quickest in turn with the others. Where the caches hold little more than one needs, its times differ much."""
+    if x.is_cpu:
+        # As it will be in steps to come: else the system's page faults are timed.
+        heap.keep()
     times: list[list[float]] = [[] for _ in ways]
     left = list(range(len(ways)))
     while len(left) > 1 and len(times[left[0]]) < _ROUNDS:
