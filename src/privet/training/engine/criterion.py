@@ -105,6 +105,7 @@ def _is_plain(criterion: nn.Module) -> bool:
 
 @functools.lru_cache(maxsize=8)
 def _less(dtype: torch.dtype) -> Tensor:
+    """One less, for as many targets as it is expanded to; made once, because small steps are all overhead."""
     return torch.full((1, 1), -1.0, dtype=dtype, device="cpu")
 
 
