@@ -5,12 +5,16 @@ On the way back a pass tells its uses the gradients of all steps and forms no gr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from privet.training.per_example.uses import Use
+
+# An output gradient times the slope of what gave this output, in one pass over memory.
+_of_sigmoid, _of_tanh = torch.ops.aten.sigmoid_backward, torch.ops.aten.tanh_backward
 
 Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
 
@@ -50,26 +54,23 @@ class LstmPass(torch.autograd.Function):  # type: ignore[misc]
         ctx.kept = None
         steps, _, width = squashed.shape
         above = torch.zeros_like(squashed) if above is None else above
-        i, f, g, o = gates.split(width, 2)
-        # Elementwise slopes of all steps at once; only the recurrence is a loop.
-        of_o, of_c = (1 - o).mul_(o).mul_(squashed), squashed.square().neg_().add_(1).mul_(o)
-        factors = torch.empty_like(gates)
-        torch.mul(1 - i, i, out=factors[..., :width]).mul_(g)
-        torch.mul(1 - f, f, out=factors[..., width : 2 * width]).mul_(cells[:-1])
-        torch.mul(g, g, out=factors[..., 2 * width : 3 * width]).neg_().add_(1).mul_(i)
-        factors[..., 3 * width :] = of_o
-        slopes = factors.view(steps, -1, 4, width)
-        hidden = above[steps - 1].clone()
+        factors, work = torch.empty_like(gates), torch.empty_like(squashed[0])
+        parts = (factors, squashed, cells[:-1], *gates.split(width, 2), *factors.split(width, 2))
+        hidden = above[steps - 1]
         cell = torch.zeros_like(hidden)
-        for t in range(steps - 1, -1, -1):
-            cell.addcmul_(hidden, of_c[t])
+        # All of a step while it is in the cache.
+        for t, all_of_step in zip(range(steps - 1, -1, -1), _backwards(*parts), strict=True):
+            slopes, small, kept, i, f, g, o, of_i, of_f, of_g, of_o = all_of_step
+            cell.add_(_of_tanh(torch.mul(hidden, o, out=work), small, grad_input=work))
             if beside is not None:
                 cell.add_(beside[t])
-            slopes[t, :, :3].mul_(cell[:, None])
-            slopes[t, :, 3].mul_(hidden)
-            cell.mul_(f[t])
+            _of_sigmoid(torch.mul(cell, g, out=work), i, grad_input=of_i)
+            _of_sigmoid(torch.mul(cell, kept, out=work), f, grad_input=of_f)
+            _of_tanh(torch.mul(cell, i, out=work), g, grad_input=of_g)
+            _of_sigmoid(torch.mul(hidden, small, out=work), o, grad_input=of_o)
+            cell.mul_(f)
             if t:
-                hidden = torch.addmm(above[t - 1], factors[t], again)
+                hidden = torch.addmm(above[t - 1], slopes, again)
         for use in ctx.uses:
             use.g = factors
         return (
@@ -108,8 +109,7 @@ class GruPass(torch.autograd.Function):  # type: ignore[misc]
         ctx.kept = None
         steps, _, width = inner.shape
         r, z, n = gates.split(width, 2)
-        of_new, of_old = (1 - z) * (1 - n * n), (hidden[:-1] - n) * (z - z * z)
-        of_reset = inner * (r - r * r)
+        of_new, of_old, of_reset = _of_tanh(1 - z, n), _of_sigmoid(hidden[:-1] - n, z), _of_sigmoid(inner, r)
         outside, inside = torch.empty_like(gates), torch.empty_like(gates)
         state = above[steps - 1].clone()
         for t in range(steps - 1, -1, -1):
@@ -158,6 +158,11 @@ class RnnPass(torch.autograd.Function):  # type: ignore[misc]
             use.g = slopes
         wanted = ctx.needs_input_grad
         return slopes @ into if wanted[0] else None, state if wanted[1] else None, None, None, None, None
+
+
+def _backwards(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Their steps, the last first."""
+    return zip(*(tensor.unbind()[::-1] for tensor in tensors), strict=True)
 
 
 def _projected(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

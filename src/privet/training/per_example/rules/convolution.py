@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example import heap
+from privet.training.per_example import heap, patches
+from privet.training.per_example.patches import Geometry
 from privet.training.per_example.rule import Grads, Rule, added_again, lengths, squared_norms, trainable, wide
 from privet.training.per_example.scratch import empty
 
@@ -28,8 +29,8 @@ _MANY = 16
 _CACHE, _ROOM = 16 << 20, 1 << 30
 # And what it spares where memory is short: it is slow with few examples at a time.
 _SPARE = 64 << 20
-# Examples whose patches are laid out at once: few enough for the cache.
-_COLUMNS = 8
+# Examples whose gradients are formed at once for their norms alone.
+_FEW = 8
 # Rounds of a race, and how many times the quickest's time drops a way from those to come.
 _ROUNDS, _HOPELESS = 6, 1.4
 
@@ -58,7 +59,7 @@ class Convolution(Rule):
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """A few examples at a time: who asks for norms alone has no room for all gradients."""
         x, g = wide(x), wide(g)
-        most = _COLUMNS if x.is_cpu else max(_COLUMNS, _SPARE // _bytes(module.weight))
+        most = _FEW if x.is_cpu else max(_FEW, _SPARE // _bytes(module.weight))
         parts = [
             squared_norms(self.per_example(module, *part)) for part in zip(x.split(most), g.split(most), strict=True)
         ]
@@ -104,11 +105,15 @@ class Convolution(Rule):
 
     def _ways(self, module: Any, x: Tensor, g: Tensor, made: Tensor) -> list[Way]:
         """Those that may be the quickest."""
-        plain, host = isinstance(module, nn.Conv2d) and module.groups == 1 and len(x) > 0, x.device.type == "cpu"
+        host = x.device.type == "cpu"
         sizes = [None, *(size for size in (8, 1) if host and size < len(x))]
         ways: list[Way] = [partial(self._by_groups, most=size) for size in sizes]
-        if plain:
-            ways.append(self._by_columns if host else self._by_outputs)
+        if host:
+            slopes = x if module.transposed else g
+            layouts = (False, True) if _geometry(module, [], slopes).overlaps else (False,)
+            ways += [partial(self._by_columns, rows=rows) for rows in layouts]
+        elif isinstance(module, nn.Conv2d) and module.groups == 1 and len(x) > 0:
+            ways.append(self._by_outputs)
         if x.dtype is not made.dtype:
             ways += [partial(self._in_single, way) for way in ways]
         return ways
@@ -128,15 +133,12 @@ class Convolution(Rule):
             found = self._backward(module, merged, out, like, padding, module.groups * count)
             into.copy_(found.view_as(into))
 
-    def _by_columns(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> None:
-        """Patches as columns, one product for each example. Shapes: columns (n, channels * kernel, places)."""
-        weight = module.weight
-        for at in range(0, len(x), _COLUMNS):
-            part, out, into = (tensor[at : at + _COLUMNS] for tensor in (x, g, made))
-            shape = (len(part), weight[0].numel(), g[0, 0].numel())
-            columns = empty("columns", shape, x, lasting=False)
-            torch._C._nn.im2col(part, weight.shape[2:], module.dilation, padding, module.stride, out=columns)
-            torch.bmm(out.flatten(2), columns.transpose(1, 2), out=into.flatten(2))
+    def _by_columns(
+        self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor, *, rows: bool
+    ) -> None:
+        """From patches. Transposed ones use their weights at the places of the input."""
+        seen, slopes = (g, x) if module.transposed else (x, g)
+        patches.weight_grads(seen, slopes, made, _geometry(module, padding, slopes), rows=rows)
 
     def _by_outputs(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> None:
         """Every example's input is convolved with its own output gradient, channel by channel; stride dilates it.
@@ -182,6 +184,12 @@ class Convolution(Rule):
         )
         result: Tensor = found
         return result
+
+
+def _geometry(module: Any, padding: list[int], slopes: Tensor) -> Geometry:
+    return Geometry(
+        module.kernel_size, module.stride, module.dilation, tuple(padding), tuple(slopes.shape[2:]), module.groups
+    )
 
 
 def _fitting(x: Tensor, g: Tensor, made: Tensor) -> int:
