@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import partial
 
 import pytest
 
@@ -14,7 +13,6 @@ from torch import nn  # noqa: E402
 
 from privet.training.per_example import clipping  # noqa: E402
 from privet.training.per_example.owners import UnsupportedModule  # noqa: E402
-from privet.training.per_example.rules.convolution import Convolution  # noqa: E402
 from privet.training.per_example.rules.embedding import Embedding  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
@@ -263,57 +261,3 @@ def test_a_buffer_that_a_pass_writes_is_refused() -> None:
     with pytest.raises(UnsupportedModule, match="'seen'"):
         Watch(Remembers())(torch.randn(6, 8))
     Watch(Remembers().eval())(torch.randn(6, 8))
-
-
-@pytest.mark.parametrize(
-    ("form", "options"),
-    [
-        ((2, 3, 3), {}),
-        ((2, 3, (3, 2)), {"stride": (2, 1), "padding": (1, 2), "bias": False}),
-        ((1, 4, 2), {"stride": 3, "padding": "valid"}),
-        ((2, 3, 3), {"dilation": 2, "padding": "same", "padding_mode": "reflect"}),
-        ((3, 2, 1), {"stride": 2}),
-    ],
-)
-def test_all_ways_to_gradients_of_a_convolution_agree(form, options) -> None:
-    """Which one is taken depends on the device and on a race."""
-    layer = nn.Conv2d(*form, **options)
-    rule = Convolution()
-    x = torch.randn(5, layer.in_channels, 9, 10)
-    g = torch.randn_like(layer(x))
-    padded, padding = rule._padded(layer, x)
-    wanted = torch.stack(
-        [torch.autograd.grad(layer(one[None]), layer.weight, of[None])[0] for one, of in zip(x, g, strict=True)]
-    )
-    ways = [partial(rule._by_groups, most=None), partial(rule._by_groups, most=2), rule._by_columns, rule._by_outputs]
-    for way in [*ways, partial(rule._in_single, ways[0])]:
-        made = torch.full_like(wanted, float("nan"))
-        way(layer, padded, g, padding, made)
-        torch.testing.assert_close(made, wanted, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("count", [3, 20])
-@pytest.mark.parametrize("quick", ["_by_columns", "_by_outputs"])
-def test_a_way_that_won_for_one_convolution_is_not_taken_for_another_of_the_same_shapes(
-    quick: str, count: int, monkeypatch
-) -> None:
-    rule = Convolution()
-    plain, turned, grouped = (
-        nn.Conv2d(4, 4, 3, padding=1),
-        nn.ConvTranspose2d(4, 4, 3, padding=1),
-        nn.Conv2d(8, 4, 3, padding=1, groups=2),
-    )
-    ways = Convolution._ways
-    # As if it had won the race.
-    monkeypatch.setattr(
-        Convolution,
-        "_ways",
-        lambda self, module, *given: [getattr(self, quick)] if module is plain else ways(self, module, *given)[:1],
-    )
-    for layer in (plain, turned, grouped):
-        x = torch.randn(count, layer.in_channels, 6, 6)
-        g = torch.randn_like(layer(x))
-        found = rule.per_example(layer, x, g)["weight"]
-        for one, of, grad in zip(x, g, found, strict=True):
-            wanted = torch.autograd.grad(layer(one[None]), layer.weight, of[None])[0]
-            torch.testing.assert_close(grad, wanted, rtol=1e-4, atol=1e-5)

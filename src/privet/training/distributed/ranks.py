@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -29,6 +32,8 @@ _PLACES = (
 )
 # A step needs two draws of 32 bytes.
 PAYLOAD = 64
+# Seconds in which a thread that waits for Python gets its turn, many times over.
+_MOMENT = 0.1
 
 
 class RanksDiffer(PrivetError):
@@ -47,6 +52,8 @@ class Ranks:
         self.rank: int = dist.get_rank()
         self.count: int = dist.get_world_size()
         self._device = _messages_device()
+        if "gloo" in str(dist.get_backend_config()):
+            _outlive_gloo()
 
     @property
     def first(self) -> bool:
@@ -184,6 +191,15 @@ def lost_rank(place: str) -> Iterator[None]:
             f"another rank did not come to {place} within the process group's timeout, or is gone; its own output says "
             "why"
         ) from error
+
+
+@functools.cache
+def _outlive_gloo() -> None:
+    """Gloo's threads let go of tensors a moment after all have what they wanted, destroyed group or not. If Python is
+    on its way out by then, the process aborts (PyTorch's issue 190489), and a job that has done all it should has
+    failed.
+    """
+    atexit.register(time.sleep, _MOMENT)
 
 
 def _messages_device() -> torch.device:

@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from privet.training.per_example.gram import underflow
 from privet.training.per_example.reading import ByParameter
-from privet.training.per_example.rule import NARROW, underflow
+from privet.training.per_example.rule import NARROW
 from privet.training.per_example.rules.chain import Chain, Seen
 from privet.training.per_example.tape import Call
 

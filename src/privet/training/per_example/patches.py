@@ -1,18 +1,23 @@
-"""Weight gradients of single examples from the patches of a convolution's input, laid out as columns.
+"""Weight gradients of single examples from the patches of a convolution's input, or their norms from pairs of patches.
 
 An example's gradient is the product of its output gradient (outputs, places) and its patches (places, inputs * taps).
-Patches are copied as they lie in the input, which PyTorch's own unfolding does element by element.
+Patches are copied as they lie in the input, which PyTorch's own unfolding does element by element. The Gram matrix of
+patches, which its norm takes, needs no patches: it is a sum of parts of the Gram matrix of the input's cells, one for
+each tap.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from privet.training.per_example.gram import squares_of
 from privet.training.per_example.scratch import empty
 
 # Bytes of patches that are laid out at once: few enough for the cache, many enough for few calls.
@@ -44,13 +49,40 @@ class Geometry:
             for places, step, taps, apart in zip(self.places, self.stride, self.kernel, self.dilation, strict=True)
         )
 
+    def grid(self) -> tuple[int, ...]:
+        """Cells by axis, each as large as a stride: patches begin in the cells of their own places."""
+        return tuple(
+            places + (taps - 1) * apart // step
+            for places, step, taps, apart in zip(self.places, self.stride, self.kernel, self.dilation, strict=True)
+        )
+
+    def taps(self) -> dict[tuple[int, ...], list[int]]:
+        """By place within a cell: how many cells from the first of its patch each tap there lies."""
+        along, found = _strides(self.grid()), dict[tuple[int, ...], list[int]]()
+        for tap in itertools.product(*map(range, self.kernel)):
+            at = [number * apart for number, apart in zip(tap, self.dilation, strict=True)]
+            phase = tuple(number % step for number, step in zip(at, self.stride, strict=True))
+            cells = [number // step for number, step in zip(at, self.stride, strict=True)]
+            found.setdefault(phase, []).append(sum(map(operator.mul, cells, along)))
+        return found
+
+    @property
+    def reach(self) -> int:
+        """Cells from the first place to the last."""
+        return sum((places - 1) * along for places, along in zip(self.places, _strides(self.grid()), strict=True)) + 1
+
+    def pairs_may_pay(self, inputs: int, outputs: int) -> bool:
+        """Whether pairs of patches need fewer products than gradients."""
+        pairs = len(self.taps()) * math.prod(self.grid()) ** 2 * inputs + self.reach**2 * outputs
+        return self.groups == 1 and pairs < math.prod(self.kernel) * inputs * outputs * math.prod(self.places)
+
     @property
     def overlaps(self) -> bool:
         """Whether patches share whole rows, so that it pays to lay rows out once."""
         return self.kernel[0] > self.stride[0] and self.dilation[0] == 1
 
 
-def weight_grads(x: Tensor, g: Tensor, made: Tensor, geometry: Geometry, *, rows: bool) -> None:
+def weight_grads(x: Tensor, g: Tensor, made: Tensor, geometry: Geometry, *, rows: bool) -> Tensor:
     """Overwrite ``made``; ``rows`` lays out rows of patches first, and columns from these, if patches overlap.
 
     Shapes: (n, inputs, ...), (n, outputs, *places) to (n, outputs, inputs / groups, *kernel).
@@ -68,6 +100,7 @@ def weight_grads(x: Tensor, g: Tensor, made: Tensor, geometry: Geometry, *, rows
             columns.view(count, -1, places).transpose(1, 2),
             out=into.view(count, -1, into[0, 0].numel()),
         )
+    return made
 
 
 def _laid(x: Tensor, columns: Tensor, geometry: Geometry) -> None:
@@ -98,3 +131,32 @@ def _by_rows(x: Tensor, columns: Tensor, geometry: Geometry) -> None:
     for at in range(apart + 1):
         kind = min(kinds, high - at * stride)
         columns[:, :, at * stride : at * stride + kind] = rows[:, :, :kind, :, at * row :][..., : columns.shape[-1]]
+
+
+def gram_squares(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Squared norms of each example's weight gradient, of a convolution in one group.
+
+    Shapes: (n, inputs, ...), (n, outputs, *places) to (n,).
+    """
+    grid, reach, taps = geometry.grid(), geometry.reach, geometry.taps()
+    around = [more for cells, places in zip(grid, geometry.places, strict=True) for more in (cells - places, 0)]
+    most = max(1, _AT_ONCE // (math.prod(grid) ** 2 * x.element_size()))
+    found = []
+    for part, slopes in zip(x.split(most), g.split(most), strict=True):
+        # Cells between the places have gradients of zero.
+        slopes = F.pad(slopes, around[::-1]).flatten(2)[:, :, :reach]
+        other = torch.bmm(slopes.transpose(1, 2), slopes)
+        padded = geometry.padded(part, tuple(map(operator.mul, grid, geometry.stride)))
+        seen = torch.zeros_like(other)
+        for phase, offsets in taps.items():
+            at = (slice(begin, None, step) for begin, step in zip(phase, geometry.stride, strict=True))
+            cells = padded[(..., *at)].flatten(2)
+            gram = torch.bmm(cells.transpose(1, 2), cells)
+            for offset in offsets:
+                seen.add_(gram[:, offset : offset + reach, offset : offset + reach])
+        found.append(squares_of(seen, other, x.shape[1] * math.prod(geometry.kernel), g.shape[1]))
+    return torch.cat(found) if found else g.new_zeros(0)
+
+
+def _strides(lengths: tuple[int, ...]) -> list[int]:
+    return [math.prod(lengths[axis + 1 :]) for axis in range(len(lengths))]

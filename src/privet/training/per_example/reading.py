@@ -51,7 +51,7 @@ class Ruled:
         return self.batch * sum(int(p.numel()) * int(p.element_size()) for p in self.parameters.values())
 
     def direct(self) -> bool:
-        return self.rule.direct(self.x, self.g)
+        return self.rule.direct(self.module, self.x, self.g)
 
     def places(self) -> int:
         return self.rule.places(self.x, self.g)

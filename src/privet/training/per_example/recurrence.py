@@ -32,16 +32,19 @@ class LstmPass(torch.autograd.Function):  # type: ignore[misc]
         hidden, cells = x.new_empty(steps + 1, batch, width), x.new_empty(steps + 1, batch, width)
         hidden[0], cells[0] = h, c
         squashed, turned = x.new_empty(steps, batch, width), again.t()
-        rows = zip(gates, hidden, hidden[1:], cells, cells[1:], squashed, strict=False)
-        for gate, before, after, kept, cell, small in rows:
+        both, candidates, lets_out = gates.split([2 * width, width, width], 2)
+        lets_in, keeps = both.split(width, 2)
+        states = (hidden[:-1], hidden[1:], cells[:-1], cells[1:], squashed)
+        rows = zip(gates, both, candidates, lets_out, lets_in, keeps, *states, strict=True)
+        for gate, opens, new, out, into_cell, stays, before, after, kept, cell, small in rows:
             gate.addmm_(before, turned)
-            gate[:, : 2 * width].sigmoid_()
-            gate[:, 2 * width : 3 * width].tanh_()
-            gate[:, 3 * width :].sigmoid_()
-            torch.mul(gate[:, width : 2 * width], kept, out=cell)
-            cell.addcmul_(gate[:, :width], gate[:, 2 * width : 3 * width])
+            opens.sigmoid_()
+            new.tanh_()
+            out.sigmoid_()
+            torch.mul(stays, kept, out=cell)
+            cell.addcmul_(into_cell, new)
             torch.tanh(cell, out=small)
-            torch.mul(gate[:, 3 * width :], small, out=after)
+            torch.mul(out, small, out=after)
         ctx.uses, ctx.weights = uses, weights
         ctx.kept = (gates, cells, squashed)
         uses[1].x = hidden[:-1]

@@ -15,12 +15,7 @@ from privet.core.plugins import attribute, names
 # Of so few columns a kernel that goes along rows is slow; they are taken down the columns instead, or as they are.
 NARROW = 16
 
-# Of the square of all contributions' sizes: what rounding can hide of a sum of products, in units of a last digit.
-_HIDDEN = 16
-# Of their sizes: what they are never taken to cancel to, in units of a last digit.
-_REORDERED = 4096
-
-_HALF = (torch.float16, torch.bfloat16)
+HALF = (torch.float16, torch.bfloat16)
 
 FAMILY = "privet.training.per_example.rules"
 Grads: TypeAlias = dict[str, Tensor]
@@ -62,7 +57,7 @@ class Rule(ABC):
         """What the other methods get instead of input and output gradient; done once a step. Batches stay first."""
         return x, g
 
-    def direct(self, x: Tensor, g: Tensor) -> bool:
+    def direct(self, module: Any, x: Tensor, g: Tensor) -> bool:
         """Whether forming every example's gradient is the quickest way to norms, if there is memory for it.
 
         It then costs what the plain weight gradient costs, and the weighted sum needs no second product.
@@ -98,55 +93,8 @@ def row_squares(tensor: Tensor) -> Tensor:
 
 def lengths(tensor: Tensor) -> Tensor:
     """Norms along the last axis, in single precision at least."""
-    kind = torch.float32 if tensor.dtype in _HALF else None
+    kind = torch.float32 if tensor.dtype in HALF else None
     return torch.linalg.vector_norm(tensor, dim=-1, dtype=kind)
-
-
-def gram_squares(seen: Tensor, other: Tensor, inside: int, outside: int) -> Tensor:
-    """Squared norms from Gram matrices over time of inputs of width ``inside`` and gradients of width ``outside``.
-
-    Never too small: where what the steps contribute cancels, rounding could hide a gradient far above the clip, so as
-    much is added as it can hide. ``seen`` is overwritten. Shapes: (B, T, T) both to (B,).
-    """
-    hidden = _HIDDEN * torch.finfo(seen.dtype).eps
-    least = underflow(seen) / hidden
-    # What is too small to square counts as the smallest that is not.
-    inputs, slopes = (
-        gram.diagonal(0, 1, 2).clamp_min(width * least) for gram, width in ((seen, inside), (other, outside))
-    )
-    sizes = inputs.mul_(slopes).sqrt_().sum(1)
-    return seen.mul_(other).sum((1, 2)).clamp_min_(0).addcmul_(sizes, sizes, value=hidden)
-
-
-def outer_squares(seen: Tensor, slopes: Tensor, inside: int, outside: int, biases: int) -> Tensor:
-    """Squared norms of outer products of vectors, and of as many biases, which are weights on an input of one.
-
-    From those of inputs of width ``inside``, which are overwritten, and of gradients of width ``outside``. Squares of
-    small numbers become zero, which a large factor would have made large again; as much is added as is lost so.
-    Shapes: (B,) both to (B,).
-    """
-    lost = underflow(slopes)
-    return seen.add_(biases + inside * lost).mul_(slopes + outside * lost)
-
-
-def added_again(squares: Tensor, sizes: Tensor) -> Tensor:
-    """Squared norms of gradients that are not kept, so that their clipped sum is added up in another order.
-
-    Where an example's contributions cancel, their rounding does not, nor what they round off from other examples' sums
-    on the way: they are never taken to cancel to less than a part of their ``sizes``. Shapes: (B,) both.
-    """
-    return sizes.mul(_REORDERED * torch.finfo(sizes.dtype).eps).square_().add_(squares)
-
-
-def step_sizes(xs: Tensor, gs: Tensor) -> Tensor:
-    """Sizes of all that time steps contribute to a linear map's gradient. Shapes: (B, T, d), (B, T, p) to (B,)."""
-    seen, slopes = (lengths(part) for part in (xs, gs))
-    return seen.mul_(slopes).sum(1)
-
-
-def underflow(like: Tensor) -> float:
-    """What a square may be that is taken for zero."""
-    return float(torch.finfo(like.dtype).tiny)
 
 
 def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:
@@ -161,15 +109,6 @@ def only(tensor: Tensor, good: Tensor) -> Tensor:
     if not tensor.is_floating_point():
         return tensor
     return torch.where(good.view(-1, *[1] * (tensor.dim() - 1)), tensor, torch.zeros_like(tensor))
-
-
-def forming_pays(steps: int, inside: int, outside: int) -> bool:
-    """Whether forming every example's gradient of a linear map is quicker than its norm by Gram matrices over time.
-
-    What is formed is read twice more, for norm and sum; Gram matrices need a second product for the sum. Both times
-    were measured on a processor's core: a number read twice costs as much as thirteen products.
-    """
-    return 13 * inside * outside < steps * steps * (inside + outside)
 
 
 def trainable(module: nn.Module, name: str) -> bool:
@@ -190,7 +129,7 @@ def over_places(tensor: Tensor) -> Tensor:
 
 def wide(tensor: Tensor) -> Tensor:
     """Half precision as single; anything else as it is."""
-    return tensor.float() if tensor.dtype in _HALF else tensor
+    return tensor.float() if tensor.dtype in HALF else tensor
 
 
 def in_precision(leaf: Any, kind: torch.dtype) -> Any:
@@ -200,15 +139,7 @@ def in_precision(leaf: Any, kind: torch.dtype) -> Any:
 
 def in_half(rule: Rule, g: Tensor, kind: torch.dtype) -> bool:
     """Whether the rule reads a half-precision pass as it is: on devices that multiply halves into single precision."""
-    return rule.half and g.is_cuda and g.dtype in _HALF and kind is torch.float32 and _products_widen()
-
-
-def product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
-    """Products of matrices, summed in single precision at least. Shapes: (B, n, m) and (B, m, p) to (B, n, p)."""
-    if left.dtype in _HALF:
-        made: Tensor = torch.bmm(left, right, out.dtype, out=out)
-        return made
-    return torch.bmm(left, right, out=out)
+    return rule.half and g.is_cuda and g.dtype in HALF and kind is torch.float32 and _products_widen()
 
 
 @functools.cache

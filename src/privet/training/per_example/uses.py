@@ -14,18 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import (
-    Grads,
-    Rule,
-    added_again,
-    forming_pays,
-    gram_squares,
-    lengths,
-    outer_squares,
-    row_squares,
-    step_sizes,
-    wide,
-)
+from privet.training.per_example.gram import added_again, forming_pays, gram_squares, outer_squares, step_sizes
+from privet.training.per_example.rule import Grads, Rule, lengths, row_squares, wide
 from privet.training.per_example.scratch import empty
 
 
@@ -133,7 +123,7 @@ class UsesRule(Rule):
     reads = False
     tapped = False
 
-    def direct(self, x: Any, g: Any) -> bool:
+    def direct(self, module: Any, x: Any, g: Any) -> bool:
         return all(forming_pays(use.steps, use.x.shape[2], use.g.shape[2]) for use in x)
 
     def places(self, x: Any, g: Any) -> int:
@@ -219,11 +209,7 @@ def _squares(module: nn.Module, uses: list[Use]) -> Tensor:
         return outer_squares(seen, row_squares(gs), inside, outside, biases)
     if steps * (inside + outside) < inside * outside:
         xs = _side_by_side(weights)
-        xs = xs.transpose(0, 1) if uses[0].time_first else xs
-        gram = torch.bmm(gs, gs.transpose(1, 2), out=empty("gram", (len(gs), steps, steps), gs))
-        seen = torch.bmm(xs, xs.transpose(1, 2), out=empty("seen", (len(xs), steps, steps), xs))
-        # A bias is a weight on an input of one.
-        return gram_squares(seen.add_(biases), gram, inside, outside)
+        return gram_squares(xs.transpose(0, 1) if uses[0].time_first else xs, gs, biases=biases)
     total, sizes = row_squares(gs.sum(1)) * biases, lengths(gs).sum(1) * biases
     for use in weights:
         xs, _ = use.batch_first()

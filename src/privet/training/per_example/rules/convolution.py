@@ -8,9 +8,7 @@ first, as the layer itself does, so that border cells count as often as they wer
 from __future__ import annotations
 
 import math
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -18,10 +16,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example import heap, patches
+from privet.training.per_example import patches
+from privet.training.per_example.gram import added_again
 from privet.training.per_example.patches import Geometry
-from privet.training.per_example.rule import Grads, Rule, added_again, lengths, squared_norms, trainable, wide
-from privet.training.per_example.scratch import empty
+from privet.training.per_example.race import quickest
+from privet.training.per_example.rule import (
+    Grads,
+    Rule,
+    lengths,
+    row_squares,
+    squared_norms,
+    trainable,
+    weighted_sum,
+    wide,
+)
+from privet.training.per_example.scratch import Scratch, empty
 
 # Which way is quicker depends on the batch's size only roughly.
 _MANY = 16
@@ -31,10 +40,8 @@ _CACHE, _ROOM = 16 << 20, 1 << 30
 _SPARE = 64 << 20
 # Examples whose gradients are formed at once for their norms alone.
 _FEW = 8
-# Rounds of a race, and how many times the quickest's time drops a way from those to come.
-_ROUNDS, _HOPELESS = 6, 1.4
 
-Way: TypeAlias = Callable[..., None]
+Way: TypeAlias = Callable[..., Tensor]
 
 
 class Convolution(Rule):
@@ -42,7 +49,25 @@ class Convolution(Rule):
     half = True
 
     def __init__(self) -> None:
-        self._quickest: dict[Any, Way] = {}
+        # By layer and shapes: the numbers of the ways that won.
+        self._won: dict[Any, int] = {}
+
+    def direct(self, module: Any, x: Tensor, g: Tensor) -> bool:
+        """Where an example has few places, pairs of these and another product for the sum may be quicker."""
+        if not self._pairs_may_pay(module, x, g):
+            return True
+        factors = g.new_ones(len(g))
+
+        def by_gradients() -> Tensor:
+            each = self.per_example(module, x, g)
+            squared_norms(each)
+            return weighted_sum(each["weight"], factors)
+
+        def by_pairs() -> Tensor:
+            self._by_pairs(module, x, g)
+            return self.weighted(module, x, g, factors)["weight"]
+
+        return self._choice("kept", module, x, g, [by_gradients, by_pairs]) == 0
 
     def places(self, x: Tensor, g: Tensor) -> int:
         # Transposed ones use their weights at the places of the input, which are fewer.
@@ -57,13 +82,28 @@ class Convolution(Rule):
         return made
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
-        """A few examples at a time: who asks for norms alone has no room for all gradients."""
         x, g = wide(x), wide(g)
+        ways = [partial(self._few_at_a_time, module, x, g)]
+        if self._pairs_may_pay(module, x, g):
+            ways.append(partial(self._by_pairs, module, x, g))
+        return added_again(ways[self._choice("norms", module, x, g, ways)](), self._sizes(module, x, g))
+
+    def _few_at_a_time(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        """Who asks for norms alone has no room for all gradients."""
         most = _FEW if x.is_cpu else max(_FEW, _SPARE // _bytes(module.weight))
-        parts = [
-            squared_norms(self.per_example(module, *part)) for part in zip(x.split(most), g.split(most), strict=True)
-        ]
-        return added_again(torch.cat(parts), self._sizes(module, x, g))
+        parts = zip(x.split(most), g.split(most), strict=True)
+        return torch.cat([squared_norms(self.per_example(module, *part)) for part in parts])
+
+    def _by_pairs(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
+        padded, padding = self._padded(module, x)
+        seen, slopes = (g, padded) if module.transposed else (padded, g)
+        found = patches.gram_squares(seen, slopes, _geometry(module, padding, slopes))
+        return found + row_squares(g.flatten(2).sum(2)) if trainable(module, "bias") else found
+
+    def _pairs_may_pay(self, module: Any, x: Tensor, g: Tensor) -> bool:
+        slopes = x if module.transposed else g
+        shape = _geometry(module, [], slopes)
+        return x.is_cpu and len(x) > 0 and trainable(module, "weight") and shape.pairs_may_pay(*module.weight.shape[:2])
 
     def _sizes(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """Sizes of what all places contribute, at most: each tap of the kernel meets inputs and gradients once.
@@ -89,30 +129,36 @@ class Convolution(Rule):
         return made
 
     def _of_weights(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
-        """By the quickest of several ways, which are equal up to rounding; a short race at the first step decides."""
+        """By the quickest of several ways, which are equal up to rounding."""
         padded, padding = self._padded(module, x)
         made = empty("weight", (len(x), *module.weight.shape), wide(x[:0]))
-        # All of what the layer is: a way of plain convolutions is wrong for transposed ones of the same shapes.
-        kind = (type(module), module.stride, module.dilation, module.groups, tuple(padding))
-        form = (tuple(module.weight.shape), tuple(padded.shape[1:]), tuple(g.shape[1:]))
-        size = len(x) > _MANY if x.is_cpu else len(x).bit_length()
-        key = (kind, form, size, x.device.type, x.dtype)
-        if key not in self._quickest:
-            ways = self._ways(module, padded, g, made)
-            self._quickest[key] = _raced(ways, module, padded, g, padding, made) if len(x) else ways[0]
-        self._quickest[key](module, padded, g, padding, made)
+        ways = [partial(way, module, padded, g, padding, made) for way in self._ways(module, padded, g, made)]
+        ways[self._choice("gradients", module, x, g, ways) if len(x) else 0]()
         return made
+
+    def _choice(self, what: str, module: Any, x: Tensor, g: Tensor, ways: Sequence[Callable[[], Tensor]]) -> int:
+        """The number of the quickest way; a short race at the first step decides."""
+        # All of what the layer is: a way of plain convolutions is wrong for transposed ones of the same shapes.
+        kind = (type(module), module.stride, module.dilation, module.groups, module.padding, module.padding_mode)
+        form = (tuple(module.weight.shape), tuple(x.shape[1:]), tuple(g.shape[1:]))
+        size = len(x) > _MANY if x.is_cpu else len(x).bit_length()
+        key = (what, kind, form, size, x.device.type, x.dtype)
+        if key not in self._won:
+            with Scratch().used():
+                self._won[key] = quickest(ways)
+        return self._won[key]
 
     def _ways(self, module: Any, x: Tensor, g: Tensor, made: Tensor) -> list[Way]:
         """Those that may be the quickest."""
         host = x.device.type == "cpu"
-        sizes = [None, *(size for size in (8, 1) if host and size < len(x))]
+        # The same ways for all batches that share a race.
+        sizes = (None,) if not host else (None, 8, 1) if len(x) > _MANY else (None, 1)
         ways: list[Way] = [partial(self._by_groups, most=size) for size in sizes]
         if host:
             slopes = x if module.transposed else g
             layouts = (False, True) if _geometry(module, [], slopes).overlaps else (False,)
             ways += [partial(self._by_columns, rows=rows) for rows in layouts]
-        elif isinstance(module, nn.Conv2d) and module.groups == 1 and len(x) > 0:
+        elif isinstance(module, nn.Conv2d) and module.groups == 1:
             ways.append(self._by_outputs)
         if x.dtype is not made.dtype:
             ways += [partial(self._in_single, way) for way in ways]
@@ -120,7 +166,7 @@ class Convolution(Rule):
 
     def _by_groups(
         self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor, *, most: int | None
-    ) -> None:
+    ) -> Tensor:
         """Every example is a group of its own, so many at a time: (1, n * channels, ...)."""
         weight = module.weight.detach().to(x.dtype)
         most = most or _fitting(x, g, made)
@@ -132,15 +178,14 @@ class Convolution(Rule):
             like = weight[:1, :1].expand(count * len(weight), *weight.shape[1:])
             found = self._backward(module, merged, out, like, padding, module.groups * count)
             into.copy_(found.view_as(into))
+        return made
 
-    def _by_columns(
-        self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor, *, rows: bool
-    ) -> None:
+    def _by_columns(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor, *, rows: bool) -> Tensor:
         """From patches. Transposed ones use their weights at the places of the input."""
         seen, slopes = (g, x) if module.transposed else (x, g)
-        patches.weight_grads(seen, slopes, made, _geometry(module, padding, slopes), rows=rows)
+        return patches.weight_grads(seen, slopes, made, _geometry(module, padding, slopes), rows=rows)
 
-    def _by_outputs(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> None:
+    def _by_outputs(self, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> Tensor:
         """Every example's input is convolved with its own output gradient, channel by channel; stride dilates it.
 
         Shapes: (channels, n, ...) with weights (n * outputs, 1, ...) to (channels, n * outputs, kernel or more).
@@ -152,11 +197,12 @@ class Convolution(Rule):
             seen, weights = part.transpose(0, 1), out.reshape(-1, 1, *g.shape[2:])
             found = F.conv2d(seen, weights, None, module.dilation, padding, module.stride, len(part))
             into.copy_(found[:, :, :high, :broad].unflatten(1, (len(part), -1)).movedim(0, 2))
+        return made
 
     @staticmethod
-    def _in_single(way: Way, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> None:
+    def _in_single(way: Way, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> Tensor:
         """Of half precision, by a way that takes single."""
-        way(module, x.float(), g.float(), padding, made)
+        return way(module, x.float(), g.float(), padding, made)
 
     @staticmethod
     def _padded(module: Any, x: Tensor) -> tuple[Tensor, list[int]]:
@@ -200,34 +246,6 @@ def _fitting(x: Tensor, g: Tensor, made: Tensor) -> int:
 
 def _bytes(tensor: Tensor) -> int:
     return int(tensor.numel()) * int(tensor.element_size())
-
-
-def _raced(ways: list[Way], module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> Way:
-    """The quickest in turn with the others. Where the caches hold little more than one needs, its times differ much."""
-    if x.is_cpu:
-        # As it will be in steps to come: else the system's page faults are timed.
-        heap.keep()
-    times: list[list[float]] = [[] for _ in ways]
-    left = list(range(len(ways)))
-    while len(left) > 1 and len(times[left[0]]) < _ROUNDS:
-        for way in left:
-            times[way].append(_seconds(ways[way], module, x, g, padding, made))
-        # The first run touches fresh memory.
-        quickest = [min(times[way][1:], default=0.0) for way in left]
-        left = [way for way, best in zip(left, quickest, strict=True) if best <= _HOPELESS * min(quickest)]
-    # What the slower ones needed shall not lie about while others race.
-    heap.give_back()
-    return ways[left[0] if len(left) == 1 else min(left, key=lambda way: statistics.median(times[way][1:]))]
-
-
-def _seconds(way: Way, module: Any, x: Tensor, g: Tensor, padding: list[int], made: Tensor) -> float:
-    clock = time.thread_time if x.is_cpu and torch.get_num_threads() == 1 else time.perf_counter
-    begun = clock()
-    way(module, x, g, padding, made)
-    if not x.is_cpu:
-        # Accelerators work on while the host goes on.
-        made[(0,) * made.dim()].item()
-    return clock() - begun
 
 
 RULE = Convolution()

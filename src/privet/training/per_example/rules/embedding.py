@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import Grads, Rule, added_again, lengths, middle, row_squares
+from privet.training.per_example.gram import added_again
+from privet.training.per_example.rule import Grads, Rule, lengths, middle, row_squares
 
 # Of so many in an example, products of every two are no burden.
 _FEW_TOKENS = 1024
@@ -26,7 +27,7 @@ class Embedding(Rule):
             return "sparse gradients show which tokens the batch holds; set sparse=False"
         return None
 
-    def direct(self, x: Tensor, g: Tensor) -> bool:
+    def direct(self, module: Any, x: Tensor, g: Tensor) -> bool:
         return False  # an example's gradient has a row for every token there is
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:

@@ -1,8 +1,4 @@
-"""Linear layers on inputs of any rank.
-
-For x of (T, d) and g of (T, p) an example's gradient is g^T x, with squared norm <x x^T, g g^T>: the Gram form, which
-costs T^2 (d + p) instead of T d p (Li et al. 2022, section 4; for T = 1 it is a product of two norms, Goodfellow 2015).
-"""
+"""Linear layers on inputs of any rank: for x of (T, d) and g of (T, p) an example's gradient is g^T x."""
 
 from __future__ import annotations
 
@@ -11,20 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from privet.training.per_example.rule import (
-    Grads,
-    Rule,
+from privet.training.per_example.gram import (
     added_again,
     forming_pays,
     gram_squares,
-    middle,
     outer_squares,
     product,
-    row_squares,
     step_sizes,
-    trainable,
-    wide,
 )
+from privet.training.per_example.rule import Grads, Rule, middle, row_squares, trainable, wide
 from privet.training.per_example.scratch import empty
 
 
@@ -33,7 +24,7 @@ class Linear(Rule):
     reads = False
     half = True
 
-    def direct(self, x: Tensor, g: Tensor) -> bool:
+    def direct(self, module: Any, x: Tensor, g: Tensor) -> bool:
         if g.dim() == 2:
             return False  # with one step a norm is a product of two
         return forming_pays(x.flatten(1, -2).shape[1], x.shape[-1], g.shape[-1])
@@ -64,11 +55,7 @@ class Linear(Rule):
     def _of_weight(xs: Tensor, gs: Tensor) -> Tensor:
         steps, inside, outside = xs.shape[1], xs.shape[2], gs.shape[2]
         if steps * (inside + outside) < inside * outside:
-            gram, other = (
-                product(part, part.transpose(1, 2), _square(name, part))
-                for name, part in zip(("seen", "gram"), (xs, gs), strict=True)
-            )
-            return gram_squares(gram, other, inside, outside)
+            return gram_squares(xs, gs)
         return added_again(row_squares(_each(xs, gs)), step_sizes(xs, gs))
 
     def weighted(self, module: Any, x: Tensor, g: Tensor, factors: Tensor) -> Grads:
@@ -91,10 +78,6 @@ class Linear(Rule):
 def _each(xs: Tensor, gs: Tensor) -> Tensor:
     """Every example's weight gradient. Shapes: (B, T, d) and (B, T, p) to (B, p, d)."""
     return product(gs.transpose(1, 2), xs, empty("weight", (len(gs), gs.shape[2], xs.shape[2]), wide(gs[:0])))
-
-
-def _square(name: str, part: Tensor) -> Tensor:
-    return empty(name, (len(part), part.shape[1], part.shape[1]), wide(part[:0]))
 
 
 def _scaled(part: Tensor, factors: Tensor) -> Tensor:
