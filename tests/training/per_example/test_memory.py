@@ -14,6 +14,7 @@ from torch import nn  # noqa: E402
 
 from privet.core.errors import InvalidParameter  # noqa: E402
 from privet.training.per_example.first_batch import held_by  # noqa: E402
+from privet.training.per_example.rules.convolution import Convolution  # noqa: E402
 from privet.training.per_example.scratch import Scratch, empty  # noqa: E402
 from privet.training.per_example.watch import Watch  # noqa: E402
 
@@ -128,7 +129,9 @@ class Stacked(nn.Module):
         return self.layers(x)
 
 
-def test_unless_told_otherwise_no_more_is_kept_than_doubles_a_plain_step() -> None:
+def test_unless_told_otherwise_no_more_is_kept_than_doubles_a_plain_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Norms by pairs of patches would need no memory at all.
+    monkeypatch.setattr(Convolution, "direct", lambda *given: True)
     torch.manual_seed(2)
     module, x = Stacked(), torch.randn(32, 32, 2, 2)
     weights = sum(parameter.numel() * 4 for parameter in module.parameters())
@@ -181,6 +184,29 @@ def test_where_memory_is_short_the_layers_with_most_places_are_kept() -> None:
     # The first batch keeps what comes first; small batches have room for both.
     assert kept[::2] == [late, early, early, early | late, early]
     assert all(found == early | late for found in kept[1::2])
+
+
+class Mixed(nn.Module):
+    """At as many places each, of which the smaller weights save more for their size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.large, self.small = nn.Linear(64, 256), nn.Linear(256, 16)
+
+    def forward(self, x):
+        return self.small(self.large(x).tanh()).flatten(1).sum(1)
+
+
+def test_of_linear_maps_at_as_many_places_those_that_save_most_are_kept() -> None:
+    module = Mixed()
+    sizes = [4 * sum(p.numel() for p in part.parameters()) for part in (module.large, module.small)]
+    watch, x = Watch(module, memory=5 * sizes[0] + 1), torch.randn(5, 32, 64)  # room for either, not for both
+    assert sizes[1] < sizes[0]
+    for _ in range(2):
+        watch(x).sum().backward()
+        kept = set(watch._reader.kept)
+        watch.clipped_sum(clip_norm=1.0)
+    assert kept == set(module.small.parameters())
 
 
 def test_what_a_pass_holds_is_counted_without_weights_and_outputs() -> None:

@@ -122,6 +122,14 @@ def forming_pays(steps: int, inside: int, outside: int) -> bool:
     return 13 * inside * outside < steps * steps * (inside + outside)
 
 
+def keeping_saves(steps: int, inside: int, outside: int) -> float:
+    """Products that a number saves which is kept of a linear map's gradients: those of the cheaper way to its norm.
+
+    What is not kept needs that and a product for the sum, what is kept only the latter.
+    """
+    return min(steps, steps * steps * (inside + outside) / (inside * outside))
+
+
 def product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
     """Products of matrices, summed in single precision at least. Shapes: (B, n, m) and (B, m, p) to (B, n, p)."""
     if left.dtype in HALF:

@@ -8,23 +8,23 @@ from collections.abc import Hashable
 class Keeping:
     """A budget of bytes for one batch after the other.
 
-    The first batch keeps what comes first. It shows what each part takes and at how many places an example uses its
-    weights: at each of them what is not kept is multiplied once more, so a byte kept saves as much work as there are
-    places. From the second batch on the parts with most places are kept.
+    The first batch keeps what comes first. It shows what each part takes and how many products a number that is kept
+    saves, because what is not kept is made once more for the sum. From the second batch on those parts are kept that
+    save most for their size.
 
     >>> keeping = Keeping(100)
-    >>> [keeping.takes("late", 90, examples=1, places=4), keeping.takes("early", 20, examples=1, places=64)]
+    >>> [keeping.takes("late", 90, examples=1, saves=4), keeping.takes("early", 20, examples=1, saves=64)]
     [True, False]
     >>> keeping.begin(100, examples=1)
-    >>> [keeping.takes("late", 90, examples=1, places=4), keeping.takes("early", 20, examples=1, places=64)]
+    >>> [keeping.takes("late", 90, examples=1, saves=4), keeping.takes("early", 20, examples=1, saves=64)]
     [False, True]
     """
 
     def __init__(self, memory: int) -> None:
         self._left = memory
-        # By part: places, and bytes for each example.
-        self._asked: dict[Hashable, tuple[int, float]] = {}
-        self._shown: dict[Hashable, tuple[int, float]] = {}
+        # By part: products saved for each number, and bytes for each example.
+        self._asked: dict[Hashable, tuple[float, float]] = {}
+        self._shown: dict[Hashable, tuple[float, float]] = {}
         # None: whatever comes first.
         self._chosen: set[Hashable] | None = None
 
@@ -46,10 +46,10 @@ class Keeping:
         """Whether a part is certainly not kept in this batch."""
         return self._chosen is not None and part not in self._chosen
 
-    def takes(self, part: Hashable, size: int, *, examples: int, places: int) -> bool:
+    def takes(self, part: Hashable, size: int, *, examples: int, saves: float) -> bool:
         """Whether a part is kept, which takes ``size`` bytes of a batch of ``examples``."""
-        _, known = self._asked.get(part, (0, 0.0))
-        self._asked[part] = places, known + size / max(1, examples)
+        _, known = self._asked.get(part, (0.0, 0.0))
+        self._asked[part] = saves, known + size / max(1, examples)
         if size > self._left or self.drops(part):
             return False
         self._left -= size

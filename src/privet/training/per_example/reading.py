@@ -53,8 +53,8 @@ class Ruled:
     def direct(self) -> bool:
         return self.rule.direct(self.module, self.x, self.g)
 
-    def places(self) -> int:
-        return self.rule.places(self.x, self.g)
+    def saves(self) -> float:
+        return self.rule.saves(self.x, self.g)
 
     def weighted(self, factors: Tensor, good: Tensor | None) -> ByParameter:
         x, g = (self.x, self.g) if good is None else self.rule.left_out(self.x, self.g, good)
@@ -140,7 +140,7 @@ class Reader:
         if not isinstance(part, Ruled) or not part.direct():
             return
         key = next(iter(part.parameters.values()))
-        if not self._keeping.takes(key, part.size(), examples=part.batch, places=part.places()):
+        if not self._keeping.takes(key, part.size(), examples=part.batch, saves=part.saves()):
             return
         with torch.no_grad(), _without_autocast(part):
             self.keep(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
@@ -64,9 +65,9 @@ class Rule(ABC):
         """
         return True
 
-    def places(self, x: Any, g: Any) -> int:
-        """At how many places an example uses its weights; scales and shifts take so little that they come first."""
-        return 1 << 30
+    def saves(self, x: Any, g: Any) -> float:
+        """How many products a number saves that is kept; scales and shifts take so little that they come first."""
+        return math.inf
 
     def squared_norms(self, module: Any, x: Tensor, g: Tensor) -> Tensor:
         """Squared norms of each example's gradient, over all trainable parameters. Shapes: (B,)."""

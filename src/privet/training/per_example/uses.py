@@ -14,7 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privet.training.per_example.gram import added_again, forming_pays, gram_squares, outer_squares, step_sizes
+from privet.training.per_example.gram import (
+    added_again,
+    forming_pays,
+    gram_squares,
+    keeping_saves,
+    outer_squares,
+    step_sizes,
+)
 from privet.training.per_example.rule import Grads, Rule, lengths, row_squares, wide
 from privet.training.per_example.scratch import empty
 
@@ -126,8 +133,8 @@ class UsesRule(Rule):
     def direct(self, module: Any, x: Any, g: Any) -> bool:
         return all(forming_pays(use.steps, use.x.shape[2], use.g.shape[2]) for use in x)
 
-    def places(self, x: Any, g: Any) -> int:
-        return sum(use.steps for use in x)
+    def saves(self, x: Any, g: Any) -> float:
+        return sum(keeping_saves(use.steps, use.x.shape[2], use.g.shape[2]) for use in x)
 
     def squared_norms(self, module: nn.Module, x: Any, g: Any) -> Tensor:
         return torch.stack([_squares(module, together) for together in _by_gradient(x)]).sum(0)

@@ -69,8 +69,8 @@ class Convolution(Rule):
 
         return self._choice("kept", module, x, g, [by_gradients, by_pairs]) == 0
 
-    def places(self, x: Tensor, g: Tensor) -> int:
-        # Transposed ones use their weights at the places of the input, which are fewer.
+    def saves(self, x: Tensor, g: Tensor) -> float:
+        """As many as an example has places; those of transposed ones are the input's, which are fewer."""
         return min(int(part[:1, :1].numel()) for part in (x, g))
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:

@@ -11,6 +11,7 @@ from privet.training.per_example.gram import (
     added_again,
     forming_pays,
     gram_squares,
+    keeping_saves,
     outer_squares,
     product,
     step_sizes,
@@ -29,8 +30,8 @@ class Linear(Rule):
             return False  # with one step a norm is a product of two
         return forming_pays(x.flatten(1, -2).shape[1], x.shape[-1], g.shape[-1])
 
-    def places(self, x: Tensor, g: Tensor) -> int:
-        return int(x.flatten(1, -2).shape[1])
+    def saves(self, x: Tensor, g: Tensor) -> float:
+        return keeping_saves(x.flatten(1, -2).shape[1], x.shape[-1], g.shape[-1])
 
     def per_example(self, module: Any, x: Tensor, g: Tensor) -> Grads:
         xs, gs = middle(x), middle(g)
