@@ -8,6 +8,7 @@ each tap.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import operator
@@ -58,13 +59,7 @@ class Geometry:
 
     def taps(self) -> dict[tuple[int, ...], list[int]]:
         """By place within a cell: how many cells from the first of its patch each tap there lies."""
-        along, found = _strides(self.grid()), dict[tuple[int, ...], list[int]]()
-        for tap in itertools.product(*map(range, self.kernel)):
-            at = [number * apart for number, apart in zip(tap, self.dilation, strict=True)]
-            phase = tuple(number % step for number, step in zip(at, self.stride, strict=True))
-            cells = [number // step for number, step in zip(at, self.stride, strict=True)]
-            found.setdefault(phase, []).append(sum(map(operator.mul, cells, along)))
-        return found
+        return _taps(self)
 
     @property
     def reach(self) -> int:
@@ -73,8 +68,9 @@ class Geometry:
 
     def pairs_may_pay(self, inputs: int, outputs: int) -> bool:
         """Whether pairs of patches need fewer products than gradients."""
-        pairs = len(self.taps()) * math.prod(self.grid()) ** 2 * inputs + self.reach**2 * outputs
-        return self.groups == 1 and pairs < math.prod(self.kernel) * inputs * outputs * math.prod(self.places)
+        return self.groups == 1 and _products_of_pairs(self, inputs, outputs) < math.prod(
+            (*self.kernel, inputs, outputs, *self.places)
+        )
 
     @property
     def overlaps(self) -> bool:
@@ -160,3 +156,20 @@ def gram_squares(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def _strides(lengths: tuple[int, ...]) -> list[int]:
     return [math.prod(lengths[axis + 1 :]) for axis in range(len(lengths))]
+
+
+# Asked for in every step.
+@functools.lru_cache(maxsize=256)
+def _products_of_pairs(geometry: Geometry, inputs: int, outputs: int) -> int:
+    return len(geometry.taps()) * math.prod(geometry.grid()) ** 2 * inputs + geometry.reach**2 * outputs
+
+
+@functools.lru_cache(maxsize=256)
+def _taps(geometry: Geometry) -> dict[tuple[int, ...], list[int]]:
+    along, found = _strides(geometry.grid()), dict[tuple[int, ...], list[int]]()
+    for tap in itertools.product(*map(range, geometry.kernel)):
+        at = [number * apart for number, apart in zip(tap, geometry.dilation, strict=True)]
+        phase = tuple(number % step for number, step in zip(at, geometry.stride, strict=True))
+        cells = [number // step for number, step in zip(at, geometry.stride, strict=True)]
+        found.setdefault(phase, []).append(sum(map(operator.mul, cells, along)))
+    return found
