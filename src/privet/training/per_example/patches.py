@@ -40,8 +40,9 @@ class Geometry:
         """The input behind its padding, with zeros or cut to these lengths. Shapes: (n, c, ...) to (n, c, *lengths)."""
         around: list[int] = []
         for size, before, length in zip(x.shape[2:], self.padding, lengths, strict=True):
-            around = [before, length - size - before, *around]
-        return F.pad(x, around) if any(around) else x.contiguous()
+            around = [before, max(0, length - size - before), *around]
+        padded = F.pad(x, around) if any(around) else x
+        return padded[(..., *map(slice, lengths))]
 
     def seen(self) -> tuple[int, ...]:
         """How much of the padded input the places see, by axis."""
