@@ -209,6 +209,19 @@ def test_of_linear_maps_at_as_many_places_those_that_save_most_are_kept() -> Non
     assert kept == set(module.small.parameters())
 
 
+def test_nothing_races_for_memory_that_it_could_not_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Convolution, "direct", lambda rule, module, x, g: asked.append(len(x)) or True)
+    module = nn.Conv2d(8, 8, 3, padding=1)
+    size = 4 * sum(parameter.numel() for parameter in module.parameters())
+    watch = Watch(nn.Sequential(module, nn.Flatten()), memory=4 * size)
+    for count in (5, 4, 0):
+        watch(torch.randn(count, 8, 3, 3)).sum().backward()
+        watch.clipped_sum(clip_norm=1.0)
+    assert set(asked) <= {4, 0}
+    assert 4 in asked
+
+
 def test_what_a_pass_holds_is_counted_without_weights_and_outputs() -> None:
     x = torch.randn(7, 5)
     hidden = nn.Sequential(nn.Linear(5, 3), nn.Tanh(), nn.Linear(3, 2))

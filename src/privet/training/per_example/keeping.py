@@ -21,7 +21,7 @@ class Keeping:
     """
 
     def __init__(self, memory: int) -> None:
-        self._left = memory
+        self._whole = self._left = memory
         # By part: products saved for each number, and bytes for each example.
         self._asked: dict[Hashable, tuple[float, float]] = {}
         self._shown: dict[Hashable, tuple[float, float]] = {}
@@ -30,7 +30,7 @@ class Keeping:
 
     def begin(self, memory: int, *, examples: int) -> None:
         """So much memory for the coming batch."""
-        self._left = memory
+        self._whole = self._left = memory
         if self._asked:
             self._shown, self._asked = self._asked, {}
         if examples * sum(size for _, size in self._shown.values()) <= memory:
@@ -41,6 +41,10 @@ class Keeping:
             if size * examples <= memory:
                 memory -= int(size * examples)
                 self._chosen.add(part)
+
+    def fits(self, size: int) -> bool:
+        """Whether so much could be kept if nothing else were."""
+        return size <= self._whole
 
     def drops(self, part: Hashable) -> bool:
         """Whether a part is certainly not kept in this batch."""

@@ -137,7 +137,8 @@ class Reader:
         """A backward pass has come by: form gradients now if that is the quickest way and there is memory."""
         part = _of_use(call, use) if use is not None else _of_call(call)
         call.part = part if use is None else None
-        if not isinstance(part, Ruled) or not part.direct():
+        # To find out what is quickest may take as much memory as is kept.
+        if not isinstance(part, Ruled) or not self._keeping.fits(part.size()) or not part.direct():
             return
         key = next(iter(part.parameters.values()))
         if not self._keeping.takes(key, part.size(), examples=part.batch, saves=part.saves()):

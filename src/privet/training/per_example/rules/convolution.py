@@ -144,7 +144,8 @@ class Convolution(Rule):
         size = len(x) > _MANY if x.is_cpu else len(x).bit_length()
         key = (what, kind, form, size, x.device.type, x.dtype)
         if key not in self._won:
-            with Scratch().used():
+            # In the precision that things are in, as what is kept is made.
+            with torch.no_grad(), torch.autocast(x.device.type, enabled=False), Scratch().used():
                 self._won[key] = quickest(ways)
         return self._won[key]
 
