@@ -72,9 +72,10 @@ format: $(DEV)
 bench: $(DEV) $(PEERS)/.installed bench-deidentify
 	$(BIN)/python benchmarks/run.py --peer-python $(PEERS)/bin/python
 
-# Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about twenty-five minutes.
+# Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about an hour.
 bench-training: $(DEV) $(PEERS)/.installed
 	$(BIN)/python benchmarks/training.py --peer-python $(PEERS)/bin/python
+	$(BIN)/python benchmarks/training.py --peer-python $(PEERS)/bin/python --avx2
 	$(BIN)/python benchmarks/training_memory.py --peer-python $(PEERS)/bin/python
 
 bench-utility: $(DEV)

@@ -1,20 +1,23 @@
 """A private step beside a plain one: ours, Opacus' and fastDP's, interleaved in one run; one thread, CPU time.
 
-python benchmarks/training.py [--peer-python PATH] [--rounds N] [--only TEXT] [--budgets MIB ...]
+python benchmarks/training.py [--peer-python PATH] [--rounds N] [--only TEXT] [--budgets MIB ...] [--avx2]
 
 Each library is held to the plain step of its own process, so that no process' luck counts. Steps are whole: forward,
 backward, clip, noise, SGD. Noise is secure by default in ours and a statistical generator's in the peers. ``fused`` is
 what ``privet.training.fit`` runs for chains of linear layers. ``--budgets`` adds ours with so much memory for gradients
-of single examples; lean is none. Only a run of all models without it is kept. Ratios are those of
-medians; the last column is that of the quickest rounds of ours (fused where there is that) and of plain. On an
-accelerator: training_device.py.
+of single examples; lean is none. Only a run of all models without it is kept. What a plain step costs depends on the
+processor: ``--avx2`` holds everybody's libraries to what one without AVX-512 has, and is kept beside the other. Ratios
+are those of medians; the last column is that of the quickest rounds of ours (fused where there is that) and of plain.
+On an accelerator: training_device.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -42,6 +45,8 @@ from training_models import EPOCHS, Problem, problems
 from training_peer import many, plain, plain_epoch
 
 PEER = "import sys; sys.path.insert(0, {folder!r}); from training_peer import fill; fill(works)"
+# Read when the libraries are loaded.
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 GOALS = {"logistic": 0.8, "MLP": 1.08, "CNN": 1.0, "WRN": 1.15, "LSTM": 1.12, "transformer 4": 1.1, "LoRA": 1.0}
 
 
@@ -184,7 +189,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--only", default="")
     parser.add_argument("--budgets", type=int, nargs="*", default=[], metavar="MIB")
+    parser.add_argument("--avx2", action="store_true")
     options = parser.parse_args()
+    if options.avx2 and any(os.environ.get(name) != value for name, value in AVX2.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | AVX2)
     torch.set_num_threads(1)
     names = [name for name in problems() if options.only in name]
     with Peer(options.peer_python, PEER.format(folder=str(Path(__file__).parent))) as peer:
@@ -197,7 +205,8 @@ def main() -> None:
         [name, values["plain_ms"], *(values.get(who, "-") for who in columns), goal_of(name), values["quickest"]]
         for name, values in found.items()
     ]
-    title = "CPU time of a private step over a plain one (medians, one thread)"
+    level = torch.backends.cpu.get_cpu_capability()
+    title = f"CPU time of a private step over a plain one (medians, one thread, kernels for {level})"
     text = show(title, columns=header, rows=rows)
     if epochs:
         whos = list(next(iter(epochs.values())))
@@ -205,9 +214,10 @@ def main() -> None:
         text += show("CPU milliseconds of an epoch of 20 batches, the loader's work included", columns=["model", *whos],
                      rows=parts)  # fmt: skip
     if not options.only and not options.budgets:
-        keep("training", {"ratios": found, "epochs_ms": epochs}, packages=["torch"])
-        (RESULTS / "training.md").write_text(text, encoding="utf-8")
-        (RESULTS / "training.svg").write_text(bars(title, found, columns=columns), encoding="utf-8")
+        name = "training_avx2" if options.avx2 else "training"
+        keep(name, {"kernels": level, "ratios": found, "epochs_ms": epochs}, packages=["torch"])
+        (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+        (RESULTS / f"{name}.svg").write_text(bars(title, found, columns=columns), encoding="utf-8")
 
 
 def goal_of(name: str) -> float:
