@@ -35,8 +35,10 @@ from privet.training.per_example.scratch import Scratch, empty
 # Which way is quicker depends on the batch's size only roughly.
 _MANY = 16
 # Bytes: what does not get far from a processor's cache, and what an accelerator has to spare.
-_CACHE, _ROOM = 16 << 20, 1 << 30
-# And what it spares where memory is short: it is slow with few examples at a time.
+_CACHE, _ROOM = 8 << 20, 1 << 30
+# Channels that libraries lay out together.
+_BLOCK = 16
+# And what a device spares where memory is short: it is slow with few examples at a time.
 _SPARE = 64 << 20
 # Examples whose gradients are formed at once for their norms alone.
 _FEW = 8
@@ -241,8 +243,12 @@ def _geometry(module: Any, padding: list[int], slopes: Tensor) -> Geometry:
 
 def _fitting(x: Tensor, g: Tensor, made: Tensor) -> int:
     """Examples at once: all, where there is room for their memory a second time."""
-    size, room = sum(map(_bytes, (x, g, made))), _CACHE if x.is_cpu else _ROOM
-    return max(1, len(x)) if size <= room else 32 if x.is_cpu else max(32, room * len(x) // size)
+    if not x.is_cpu:
+        size = sum(map(_bytes, (x, g, made)))
+        return max(1, len(x)) if size <= _ROOM else max(32, _ROOM * len(x) // size)
+    # Libraries lay a group's channels out in blocks, filled up with zeros.
+    size = sum(_bytes(part) * max(1, _BLOCK // part.shape[axis]) for part, axis in ((x, 1), (g, 1), (made, 2)))
+    return max(1, len(x)) if size <= _CACHE else 32
 
 
 def _bytes(tensor: Tensor) -> int:
