@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hypothesis import assume, given, settings  # noqa: E402
+from hypothesis import assume, example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -51,6 +51,8 @@ memories = st.sampled_from([0, 1 << 30])
 
 
 @many
+@example([7], 4, 3, 20, True, 0, 1)
+@example([7], 4, 3, 20, True, 1 << 30, 1)
 @given(st.lists(small, max_size=3), small, st.integers(1, 60), st.integers(1, 60), st.booleans(), memories, seeds)
 def test_linear_layers_of_any_rank(between, batch, inside, outside, bias, memory, seed) -> None:
     compared(nn.Linear(inside, outside, bias), torch.randn(batch, *between, inside), memory=memory, seed=seed)
@@ -101,7 +103,7 @@ LAYERS = st.sampled_from([nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Identity, None])
 
 
 @many
-@given(st.lists(st.tuples(st.integers(1, 9), LAYERS), min_size=1, max_size=4), st.booleans(), small, memories, seeds)
+@given(st.lists(st.tuples(st.integers(1, 20), LAYERS), min_size=1, max_size=4), st.booleans(), small, memories, seeds)
 def test_chains_of_layers(parts, flat, batch, memory, seed) -> None:
     layers, width = [nn.Flatten()] if flat else [], 6
     for outside, kind in parts:

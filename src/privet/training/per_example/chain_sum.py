@@ -9,7 +9,7 @@ from torch import Tensor
 
 from privet.training.per_example.gram import underflow
 from privet.training.per_example.reading import ByParameter
-from privet.training.per_example.rule import NARROW
+from privet.training.per_example.rule import NARROW, outer_sum
 from privet.training.per_example.rules.chain import Chain, Seen
 from privet.training.per_example.tape import Call
 
@@ -63,7 +63,7 @@ def weighted(seen: list[Seen], factors: Tensor, *, own: bool) -> ByParameter:
             continue
         g = layer.g.mul_(column) if own else layer.g * column
         if layer.weight is not None:
-            made[layer.weight] = g.t() @ layer.x
+            made[layer.weight] = outer_sum(g, layer.x)
         if layer.bias is not None:
             made[layer.bias] = g.sum(0)
     return made

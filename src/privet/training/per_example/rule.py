@@ -105,6 +105,14 @@ def weighted_sum(grads: Tensor, factors: Tensor) -> Tensor:
     return torch.tensordot(factors.to(grads.dtype), grads, dims=([0], [0]))
 
 
+def outer_sum(gs: Tensor, xs: Tensor) -> Tensor:
+    """Sum of outer products of rows. Shapes: (n, p), (n, d) to (p, d)."""
+    if xs.shape[1] < NARROW <= gs.shape[1] and xs.is_cpu:
+        # Libraries take several times as long if the narrow side comes last.
+        return (xs.t() @ gs).t().contiguous()
+    return gs.t() @ xs
+
+
 def only(tensor: Tensor, good: Tensor) -> Tensor:
     """The tensor with zeros for examples that are left out: zero times infinity is no number."""
     if not tensor.is_floating_point():

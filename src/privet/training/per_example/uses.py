@@ -22,7 +22,7 @@ from privet.training.per_example.gram import (
     outer_squares,
     step_sizes,
 )
-from privet.training.per_example.rule import Grads, Rule, lengths, row_squares, wide
+from privet.training.per_example.rule import Grads, Rule, lengths, outer_sum, row_squares, wide
 from privet.training.per_example.scratch import empty
 
 
@@ -199,8 +199,8 @@ def _weighted_product(gs: Tensor, rows: Tensor, xs: Tensor) -> Tensor:
     """Gradients times weighted rows of inputs; the smaller side is weighted. Shapes: (n, p), (n,), (n, d) to (p, d)."""
     if xs.shape[1] < gs.shape[1]:
         # Inputs side by side lie there already.
-        return gs.t() @ torch.mul(xs, rows[:, None], out=empty("inputs", tuple(xs.shape), xs))
-    return torch.mul(gs, rows[:, None], out=empty("scaled", tuple(gs.shape), gs)).t() @ xs
+        return outer_sum(gs, torch.mul(xs, rows[:, None], out=empty("inputs", tuple(xs.shape), xs)))
+    return outer_sum(torch.mul(gs, rows[:, None], out=empty("scaled", tuple(gs.shape), gs)), xs)
 
 
 def _squares(module: nn.Module, uses: list[Use]) -> Tensor:

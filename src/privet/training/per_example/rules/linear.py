@@ -16,7 +16,7 @@ from privet.training.per_example.gram import (
     product,
     step_sizes,
 )
-from privet.training.per_example.rule import Grads, Rule, middle, row_squares, trainable, wide
+from privet.training.per_example.rule import NARROW, Grads, Rule, middle, outer_sum, row_squares, trainable, wide
 from privet.training.per_example.scratch import empty
 
 
@@ -66,11 +66,11 @@ class Linear(Rule):
         # The narrower of the two is scaled.
         if xs.shape[-1] < gs.shape[-1]:
             xs = _scaled(xs, factors)
-            turned = gs.reshape(-1, gs.shape[-1]).t()
+            slopes = gs.reshape(-1, gs.shape[-1])
         else:
-            turned = _scaled(gs, factors).flatten(0, -2).t()
+            slopes = _scaled(gs, factors).flatten(0, -2)
         if trainable(module, "weight"):
-            made["weight"] = turned @ xs.reshape(-1, xs.shape[-1])
+            made["weight"] = outer_sum(slopes, xs.reshape(-1, xs.shape[-1]))
         if trainable(module, "bias"):
             made["bias"] = factors @ (gs if gs.dim() == 2 else gs.sum(1))
         return made
@@ -78,7 +78,13 @@ class Linear(Rule):
 
 def _each(xs: Tensor, gs: Tensor) -> Tensor:
     """Every example's weight gradient. Shapes: (B, T, d) and (B, T, p) to (B, p, d)."""
-    return product(gs.transpose(1, 2), xs, empty("weight", (len(gs), gs.shape[2], xs.shape[2]), wide(gs[:0])))
+    count, inside, outside = len(gs), xs.shape[2], gs.shape[2]
+    made = empty("weight", (count, outside, inside), wide(gs[:0]))
+    if inside < NARROW <= outside and xs.is_cpu:
+        # As for sums: the narrow side first.
+        turned = empty("turned", (count, inside, outside), made, lasting=False)
+        return made.copy_(product(xs.transpose(1, 2), gs, turned).transpose(1, 2))
+    return product(gs.transpose(1, 2), xs, made)
 
 
 def _scaled(part: Tensor, factors: Tensor) -> Tensor:
