@@ -72,7 +72,7 @@ format: $(DEV)
 bench: $(DEV) $(PEERS)/.installed bench-deidentify
 	$(BIN)/python benchmarks/run.py --peer-python $(PEERS)/bin/python
 
-# Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about an hour.
+# Training steps alone, beside Opacus (and fastDP where FASTDP_PATH says where it is); about half an hour.
 bench-training: $(DEV) $(PEERS)/.installed
 	$(BIN)/python benchmarks/training.py --peer-python $(PEERS)/bin/python
 	$(BIN)/python benchmarks/training.py --peer-python $(PEERS)/bin/python --avx2

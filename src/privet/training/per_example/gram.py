@@ -8,6 +8,8 @@ contributions that cancel is added to it.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -34,15 +36,14 @@ def gram_squares(xs: Tensor, gs: Tensor, *, biases: int = 0) -> Tensor:
     # columns counts twice.
     parts = [(0, half), (half, steps)] if half < steps else [(0, steps)]
     width, outside = xs.shape[2] + biases, gs.shape[2]
-    squares, sizes = gs.new_zeros(0), gs.new_zeros(0)
+    found = []
     for begin, end in parts:
         seen, other = (
             product(part[:, begin:end], part[:, begin:].transpose(1, 2), _grams(name, part, end - begin, steps - begin))
             for name, part in (("seen", xs), ("gram", gs))
         )
-        seen.add_(biases)
-        found, size = _of_rows(seen, other, width, outside)
-        squares, sizes = (found, size) if not begin else (squares.add_(found), sizes.add_(size))
+        found.append(_of_rows(seen.add_(biases) if biases else seen, other, width, outside))
+    squares, sizes = (functools.reduce(Tensor.add_, of_parts) for of_parts in zip(*found, strict=True))
     return _never_less(squares, sizes)
 
 
