@@ -17,7 +17,8 @@ from privet.training.per_example import heap  # noqa: E402
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 
-# Page faults of a step, a few steps later, and what is resident before and after memory is given back.
+# Fewest page faults of a step, a few steps later (in one the heap may still grow), and what is resident before and after
+# memory is given back.
 PROGRAM = """
 import resource
 import torch
@@ -30,16 +31,17 @@ def resident():
 
 torch.set_num_threads(1)
 watch = Watch(nn.Sequential(*[part for _ in range(6) for part in (nn.Linear(512, 512), nn.GELU())]))
-for number in range(6):
+faults = []
+for number in range(8):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     loss = watch(torch.randn(4096, 512)).square().sum()
     loss.backward()
     watch.clipped_sum(clip_norm=1.0)
     del loss
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 held = resident()
 watch.release()
-print(faults, held - resident())
+print(min(faults[-4:]), held - resident())
 """
 
 
