@@ -17,7 +17,7 @@ from privet.training.per_example import heap  # noqa: E402
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 
-# Fewest page faults of a step, a few steps later (in one the heap may still grow), and what is resident before and after
+# Fewest page faults of a step, a few steps later (in one the heap may still grow), and how much less is resident once
 # memory is given back.
 PROGRAM = """
 import resource
